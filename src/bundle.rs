@@ -1,0 +1,241 @@
+//! What is packed, versioned and hashed: the folder a page, the command line or a widget loads.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::encoder::EncoderConfig;
+use crate::error::{Error, ErrorKind, Result};
+use crate::heads::HeadsInfo;
+
+/// Name of the manifest in a bundle's folder.
+pub const MANIFEST: &str = "bundle.json";
+/// Name of the encoder's weights.
+pub const ENCODER: &str = "encoder.safetensors";
+/// Name of the tokenizer.
+pub const TOKENIZER: &str = "tokenizer.json";
+/// Name of the heads' weights.
+pub const HEADS: &str = "heads.safetensors";
+
+const FORMAT: &str = "touchstone-bundle";
+/// The format version this code reads and writes.
+pub const VERSION: u32 = 1;
+
+/// Size and hash of one file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// Size in bytes.
+    pub bytes: u64,
+    /// SHA-256 in lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// A licence of something inside the bundle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Licence {
+    /// What is licensed: the weights, a data set.
+    pub of: String,
+    /// SPDX expression.
+    pub licence: String,
+    /// Where it comes from.
+    pub source: String,
+}
+
+/// Where the encoder came from and how it is run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EncoderInfo {
+    /// Name on the model hub.
+    pub name: String,
+    /// What the weights were made from.
+    pub source: String,
+    /// How the matrices are stored.
+    pub quantisation: String,
+    /// The architecture.
+    pub config: EncoderConfig,
+}
+
+/// `bundle.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Always `touchstone-bundle`.
+    pub format: String,
+    /// [`VERSION`] of the writer.
+    pub version: u32,
+    /// Name shown to users and written into receipts.
+    pub name: String,
+    /// Every file beside the manifest.
+    pub files: BTreeMap<String, FileEntry>,
+    /// The encoder.
+    pub encoder: EncoderInfo,
+    /// The heads, absent in an encoder-only bundle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heads: Option<HeadsInfo>,
+    /// Licences of weights and data.
+    #[serde(default)]
+    pub licences: Vec<Licence>,
+}
+
+impl Manifest {
+    /// A manifest of this format without files.
+    pub fn new(name: &str, encoder: EncoderInfo) -> Self {
+        Self {
+            format: FORMAT.into(),
+            version: VERSION,
+            name: name.into(),
+            files: BTreeMap::new(),
+            encoder,
+            heads: None,
+            licences: Vec::new(),
+        }
+    }
+
+    /// Reads the bytes of a `bundle.json`.
+    ///
+    /// # Errors
+    /// `Format` when the bytes are not a manifest, `Version` when another version wrote it.
+    pub fn from_json(bytes: &[u8]) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: String,
+            version: u32,
+        }
+        let malformed = |error: serde_json::Error| {
+            Error::new(
+                ErrorKind::Format,
+                format!("{MANIFEST} is not a bundle manifest: {error}"),
+            )
+        };
+        let head: Head = serde_json::from_slice(bytes).map_err(malformed)?;
+        if head.format != FORMAT {
+            let message = format!(
+                "{MANIFEST}: the format is `{}`, expected `{FORMAT}`",
+                head.format
+            );
+            return Err(Error::new(ErrorKind::Format, message));
+        }
+        if head.version != VERSION {
+            let message = format!(
+                "{MANIFEST} is of format version {}; this build reads version {VERSION}. \
+                 Pack the bundle again with this version of touchstone",
+                head.version
+            );
+            return Err(Error::new(ErrorKind::Version, message));
+        }
+        serde_json::from_slice(bytes).map_err(malformed)
+    }
+
+    /// Checks `bytes` against the entry of `name`.
+    ///
+    /// # Errors
+    /// `Format` when the manifest does not name the file, `Hash` when it is altered or cut short.
+    pub fn verify(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let entry = self.files.get(name).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Format,
+                format!("{MANIFEST} names no file {name}"),
+            )
+        })?;
+        if entry.bytes != bytes.len() as u64 {
+            let message = format!(
+                "{name} is {} bytes long, expected {}: the file is cut short or not the one packed",
+                bytes.len(),
+                entry.bytes
+            );
+            return Err(Error::new(ErrorKind::Hash, message));
+        }
+        let found = sha256(bytes);
+        if found != entry.sha256 {
+            let message = format!(
+                "{name} has SHA-256 {found}, expected {}: the file was altered",
+                entry.sha256
+            );
+            return Err(Error::new(ErrorKind::Hash, message));
+        }
+        Ok(())
+    }
+}
+
+/// A manifest with its files; every byte is verified when it is taken out.
+pub struct Bundle {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// SHA-256 of the manifest's bytes, which names the whole bundle.
+    pub id: String,
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Bundle {
+    /// A bundle from the bytes of its manifest and of its files.
+    ///
+    /// # Errors
+    /// As [`Manifest::from_json`].
+    pub fn from_bytes(manifest: &[u8], files: BTreeMap<String, Vec<u8>>) -> Result<Self> {
+        Ok(Self {
+            manifest: Manifest::from_json(manifest)?,
+            id: sha256(manifest),
+            files,
+        })
+    }
+
+    /// Looks at a file, verified.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn peek(&self, name: &str) -> Result<&[u8]> {
+        let bytes = self.files.get(name).ok_or_else(|| missing(name))?;
+        self.manifest.verify(name, bytes)?;
+        Ok(bytes)
+    }
+
+    /// Verifies every file the manifest names.
+    ///
+    /// # Errors
+    /// As [`Self::take`], for the first file that is wrong.
+    pub fn verify_all(&self) -> Result<()> {
+        self.manifest
+            .files
+            .keys()
+            .try_for_each(|name| self.peek(name).map(|_| ()))
+    }
+
+    /// Takes a file out, verified; its memory is freed when the caller drops it.
+    ///
+    /// # Errors
+    /// `Format` when the file is not there, and as [`Manifest::verify`].
+    pub fn take(&mut self, name: &str) -> Result<Vec<u8>> {
+        let bytes = self.files.remove(name).ok_or_else(|| missing(name))?;
+        self.manifest.verify(name, &bytes)?;
+        Ok(bytes)
+    }
+
+    /// The heads' part of the manifest.
+    ///
+    /// # Errors
+    /// `Format` when the bundle holds only an encoder, or heads made for another encoder.
+    pub fn heads_info(&self) -> Result<&HeadsInfo> {
+        let heads = self.manifest.heads.as_ref().ok_or_else(|| {
+            let message = "the bundle holds an encoder but no heads: it cannot score";
+            Error::new(ErrorKind::Format, message)
+        })?;
+        let entry = self.manifest.files.get(ENCODER);
+        let encoder = entry.map(|entry| entry.sha256.as_str()).unwrap_or("none");
+        heads.check_encoder(encoder)?;
+        Ok(heads)
+    }
+}
+
+fn missing(name: &str) -> Error {
+    Error::new(
+        ErrorKind::Format,
+        format!("the bundle lacks the file {name}"),
+    )
+}
+
+/// SHA-256 of `bytes` in lower-case hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}

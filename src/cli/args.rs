@@ -1,0 +1,129 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::serve::ServeArgs;
+use super::{embed, eval, fetch, inspect, model, pack, score, serve};
+use crate::encoder::Precision;
+use crate::error::Result;
+
+/// Scores LLM answers on quality and safety metrics, 0 to 10, on this machine alone.
+#[derive(Parser)]
+#[command(name = "touchstone", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Score one answer, or every row of a CSV, JSON or JSON lines file.
+    Score(score::ScoreArgs),
+    /// Compare predictions with the scores in a file.
+    Eval(eval::EvalArgs),
+    /// Write the embedding of each line of a text file as a NumPy array.
+    Embed(embed::EmbedArgs),
+    /// Bring the default encoder's checkpoint to this machine.
+    Fetch(FetchArgs),
+    /// Turn a checkpoint folder and trained heads into a bundle.
+    Pack(PackArgs),
+    /// Print what a bundle is made of and how well it did.
+    Inspect(inspect::InspectArgs),
+    /// Serve a folder (the built page) on this machine.
+    Serve(ServeArgs),
+    /// Train heads on judged rows.
+    #[cfg(feature = "train")]
+    Train(Box<crate::train::TrainArgs>),
+}
+
+/// Which bundle a command uses.
+#[derive(Args, Clone, Debug)]
+pub struct BundleArgs {
+    /// Bundle folder; the default model when left out (fetched and packed on first use).
+    #[arg(long, value_name = "DIR")]
+    pub bundle: Option<PathBuf>,
+}
+
+/// Arguments of `touchstone fetch`.
+#[derive(Args)]
+struct FetchArgs {
+    /// Where to fetch from.
+    #[arg(long, value_enum, default_value = "packages")]
+    from: fetch::Source,
+    /// Folder of the checkpoint; the cache when left out.
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
+}
+
+/// Arguments of `touchstone pack`.
+#[derive(Args)]
+struct PackArgs {
+    /// Checkpoint folder: config.json, model.safetensors and tokenizer.json as the hub has them,
+    /// or what `touchstone fetch` brought.
+    checkpoint: PathBuf,
+    /// Bundle folder to write.
+    #[arg(long, value_name = "DIR")]
+    output: PathBuf,
+    /// Folder of trained heads to pack with it; without, the bundle holds the encoder only.
+    #[arg(long, value_name = "DIR")]
+    heads: Option<PathBuf>,
+    /// How matrices of f32 and f16 checkpoints are stored; 4-bit sources stay as they are.
+    #[arg(long, default_value = "q8", value_parser = precision)]
+    precision: Precision,
+}
+
+fn precision(text: &str) -> std::result::Result<Precision, String> {
+    match text {
+        "q8" => Ok(Precision::Q8),
+        "f32" => Ok(Precision::F32),
+        _ => Err("expected q8 or f32".into()),
+    }
+}
+
+impl Cli {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Whatever the command fails with, in words for the user.
+    pub fn run(self) -> Result<()> {
+        match self.command {
+            Command::Score(args) => score::run(&args),
+            Command::Eval(args) => eval::run(&args),
+            Command::Embed(args) => embed::run(&args),
+            Command::Fetch(args) => run_fetch(args),
+            Command::Pack(args) => run_pack(&args),
+            Command::Inspect(args) => inspect::run(&args),
+            Command::Serve(args) => serve::run(&args),
+            #[cfg(feature = "train")]
+            Command::Train(args) => crate::train::run(&args),
+        }
+    }
+}
+
+fn run_fetch(args: FetchArgs) -> Result<()> {
+    let output = args.output.map_or_else(model::checkpoint_folder, Ok)?;
+    fetch::fetch(args.from, &output)?;
+    println!("{} is in {}", fetch::DEFAULT_MODEL, output.display());
+    Ok(())
+}
+
+fn run_pack(args: &PackArgs) -> Result<()> {
+    let heads = args
+        .heads
+        .as_deref()
+        .map(pack::HeadsFiles::read)
+        .transpose()?;
+    let manifest = pack::pack(
+        &args.checkpoint,
+        heads.as_ref(),
+        args.precision,
+        &args.output,
+    )?;
+    for (name, entry) in &manifest.files {
+        println!("{:>12} bytes  {}  {name}", entry.bytes, &entry.sha256[..16]);
+    }
+    println!("packed {} into {}", manifest.name, args.output.display());
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! The native companion: files, downloads and the command line around the library.
+
+pub mod args;
+mod embed;
+mod eval;
+pub mod fetch;
+pub mod forms;
+pub mod import;
+mod inspect;
+pub mod model;
+pub mod output;
+pub mod pack;
+pub mod progress;
+pub mod rows;
+mod score;
+pub mod serve;
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Reads a whole file.
+///
+/// # Errors
+/// `Io` naming the file.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|error| io("read", path, &error))
+}
+
+/// Writes a file beside its name and renames it, so that nothing half-written is found under it.
+///
+/// # Errors
+/// `Io` naming the file.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(format!(".{}.part", std::process::id()));
+    let part = PathBuf::from(part);
+    std::fs::write(&part, bytes).map_err(|error| io("write", &part, &error))?;
+    std::fs::rename(&part, path).map_err(|error| io("write", path, &error))
+}
+
+/// Makes a folder and those above it.
+///
+/// # Errors
+/// `Io` naming the folder.
+pub fn create_folder(path: &Path) -> Result<()> {
+    std::fs::create_dir_all(path).map_err(|error| io("make the folder", path, &error))
+}
+
+/// An `Io` error that says what could not be done to which file.
+pub(crate) fn io(what: &str, path: &Path, error: &dyn std::fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::Io,
+        format!("cannot {what} {}: {error}", path.display()),
+    )
+}
+
+/// Runs a future of the library to its end on this thread.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    pollster::block_on(future)
+}

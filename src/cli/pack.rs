@@ -1,0 +1,161 @@
+//! Checkpoint and heads into a bundle folder.
+
+use std::path::Path;
+
+use safetensors::tensor::TensorView;
+
+use super::import::{Stored, read_checkpoint};
+use crate::bundle::{
+    ENCODER, EncoderInfo, FileEntry, HEADS, Licence, MANIFEST, Manifest, TOKENIZER, sha256,
+};
+use crate::encoder::{EncoderConfig, Precision};
+use crate::error::{Error, ErrorKind, Result};
+use crate::heads::HeadsInfo;
+use crate::tokenizer::Tokenizer;
+
+/// Name of the heads' record beside their weights.
+pub const HEADS_RECORD: &str = "heads.json";
+
+/// Trained heads as they are kept apart from an encoder: the record and the weights.
+pub struct HeadsFiles {
+    /// Bytes of [`HEADS_RECORD`].
+    pub record: Vec<u8>,
+    /// Bytes of [`HEADS`].
+    pub weights: Vec<u8>,
+}
+
+impl HeadsFiles {
+    /// The heads this version of touchstone ships.
+    pub fn built_in() -> Self {
+        Self {
+            record: include_bytes!("../../models/default/heads.json").to_vec(),
+            weights: include_bytes!("../../models/default/heads.safetensors").to_vec(),
+        }
+    }
+
+    /// Heads that `touchstone train` wrote into `folder`.
+    ///
+    /// # Errors
+    /// `Io` when a file cannot be read.
+    pub fn read(folder: &Path) -> Result<Self> {
+        Ok(Self {
+            record: super::read(&folder.join(HEADS_RECORD))?,
+            weights: super::read(&folder.join(HEADS))?,
+        })
+    }
+
+    /// The parsed record.
+    ///
+    /// # Errors
+    /// `Format` when it is not one.
+    pub fn info(&self) -> Result<HeadsInfo> {
+        serde_json::from_slice(&self.record)
+            .map_err(|error| Error::new(ErrorKind::Format, format!("{HEADS_RECORD}: {error}")))
+    }
+}
+
+/// Writes the bundle of the checkpoint folder `checkpoint` to `output`, with `heads` if given.
+///
+/// # Errors
+/// As [`read_checkpoint`]; `Format` when the heads belong to another encoder; `Io`.
+pub fn pack(
+    checkpoint: &Path,
+    heads: Option<&HeadsFiles>,
+    precision: Precision,
+    output: &Path,
+) -> Result<Manifest> {
+    let tokenizer = super::read(&checkpoint.join(TOKENIZER))?;
+    let encoder = read_checkpoint(checkpoint, precision)?;
+    check_tokenizer(&tokenizer, &encoder.config)?;
+    let info = EncoderInfo {
+        name: model_name(checkpoint),
+        source: encoder.source,
+        quantisation: encoder.quantisation,
+        config: encoder.config,
+    };
+    let mut manifest = Manifest::new(&info.name.clone(), info);
+    let mut files = vec![
+        (ENCODER, serialize(&encoder.tensors)?),
+        (TOKENIZER, tokenizer),
+    ];
+    if let Some(heads) = heads {
+        let info = heads.info()?;
+        info.check_encoder(&sha256(&files[0].1))?;
+        manifest.heads = Some(info);
+        files.push((HEADS, heads.weights.clone()));
+    }
+    manifest.licences = licences(&manifest);
+    write(&mut manifest, &files, output)?;
+    Ok(manifest)
+}
+
+/// The safetensors bytes of `tensors`.
+///
+/// # Errors
+/// `Shape` when a tensor's bytes do not fill its shape.
+pub fn serialize(tensors: &[Stored]) -> Result<Vec<u8>> {
+    let wrong = |error| Error::new(ErrorKind::Shape, format!("cannot store tensors: {error}"));
+    let mut views = Vec::with_capacity(tensors.len());
+    for tensor in tensors {
+        let view = TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.bytes);
+        views.push((tensor.name.as_str(), view.map_err(wrong)?));
+    }
+    safetensors::serialize(views, None).map_err(wrong)
+}
+
+fn write(manifest: &mut Manifest, files: &[(&str, Vec<u8>)], output: &Path) -> Result<()> {
+    super::create_folder(output)?;
+    for (name, bytes) in files {
+        super::write(&output.join(name), bytes)?;
+        let entry = FileEntry {
+            bytes: bytes.len() as u64,
+            sha256: sha256(bytes),
+        };
+        manifest.files.insert((*name).into(), entry);
+    }
+    let json = serde_json::to_vec_pretty(manifest)
+        .map_err(|error| Error::new(ErrorKind::Format, format!("{MANIFEST}: {error}")))?;
+    super::write(&output.join(MANIFEST), &json)
+}
+
+fn check_tokenizer(bytes: &[u8], config: &EncoderConfig) -> Result<()> {
+    let found = Tokenizer::from_bytes(bytes)?.vocab_size();
+    if found <= config.vocab_size {
+        return Ok(());
+    }
+    let message = format!(
+        "{TOKENIZER} has {found} ids, the encoder {} rows: they do not belong together",
+        config.vocab_size
+    );
+    Err(Error::new(ErrorKind::Shape, message))
+}
+
+/// The name `touchstone fetch` noted in the folder, or the folder's own.
+fn model_name(checkpoint: &Path) -> String {
+    let noted = std::fs::read_to_string(checkpoint.join(super::fetch::NAME_FILE));
+    let folder = || {
+        checkpoint
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+    };
+    let noted = noted.ok().map(|name| name.trim().to_owned());
+    noted.or_else(folder).unwrap_or_else(|| "encoder".into())
+}
+
+fn licences(manifest: &Manifest) -> Vec<Licence> {
+    let mut licences = Vec::new();
+    if manifest.encoder.name == super::fetch::DEFAULT_MODEL {
+        licences.push(Licence {
+            of: "encoder weights and tokenizer".into(),
+            licence: "MIT".into(),
+            source: format!("https://huggingface.co/{}", super::fetch::DEFAULT_MODEL),
+        });
+    }
+    let data = manifest
+        .heads
+        .as_ref()
+        .map(|heads| &heads.training["licences"]);
+    let data = data.and_then(|data| serde_json::from_value::<Vec<Licence>>(data.clone()).ok());
+    licences.extend(data.unwrap_or_default());
+    licences
+}

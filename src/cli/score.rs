@@ -1,0 +1,149 @@
+//! `touchstone score`: one answer to standard output, or a file to a file.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::args::BundleArgs;
+use super::output::Writer;
+use super::progress::{bar, batches, over_batches};
+use super::rows::{self, Options, Row};
+use super::{block_on, model};
+use crate::error::{Error, ErrorKind, Result};
+use crate::scorer::{Score, Scorer};
+use crate::text::Task;
+
+/// Padded tokens the CPU encodes at a time.
+const BATCH_TOKENS: usize = 2048;
+
+/// Arguments of `touchstone score`.
+#[derive(Args)]
+pub struct ScoreArgs {
+    /// CSV, JSON or JSON lines (also .gz) to score; without, the answer comes from the options.
+    #[arg(requires = "output", conflicts_with_all = ["metric", "user", "response", "system", "definition"])]
+    file: Option<PathBuf>,
+    /// Where the scored file goes.
+    #[arg(long, short, requires = "file")]
+    output: Option<PathBuf>,
+    /// Name of a metric, or of your own with --definition.
+    #[arg(long, required_unless_present = "file")]
+    metric: Option<String>,
+    /// What your own metric measures; say what a 10 and a 0 look like.
+    #[arg(long)]
+    definition: Option<String>,
+    /// System prompt.
+    #[arg(long)]
+    system: Option<String>,
+    /// User prompt.
+    #[arg(long, required_unless_present = "file")]
+    user: Option<String>,
+    /// The answer to score.
+    #[arg(long, required_unless_present = "file")]
+    response: Option<String>,
+    #[command(flatten)]
+    bundle: BundleArgs,
+}
+
+/// Runs the command.
+pub fn run(args: &ScoreArgs) -> Result<()> {
+    match (&args.file, &args.output) {
+        (Some(file), Some(output)) => score_file(args, file, output),
+        _ => score_one(args),
+    }
+}
+
+fn score_one(args: &ScoreArgs) -> Result<()> {
+    let task = Task {
+        metric: args.metric.clone().unwrap_or_default(),
+        definition: args.definition.clone(),
+        system: args.system.clone(),
+        user: args.user.clone().unwrap_or_default(),
+        response: args.response.clone().unwrap_or_default(),
+    };
+    // What is wrong with the task is said before any model is set up.
+    task.validate()?;
+    crate::metric::Metric::of_task(&task)?;
+    let score = block_on(model::scorer(&args.bundle)?.score(&task))?;
+    let json = serde_json::to_string_pretty(&score)
+        .map_err(|error| Error::new(ErrorKind::Format, error.to_string()))?;
+    println!("{json}");
+    Ok(())
+}
+
+fn score_file(args: &ScoreArgs, file: &std::path::Path, output: &std::path::Path) -> Result<()> {
+    let found = rows::read(file, &Options::SCORING)?;
+    if let Some(summary) = found.skipped_summary() {
+        eprintln!("{summary}");
+    }
+    let mut writer = Writer::create(output, found.form, &found.header)?;
+    let scorer = model::scorer(&args.bundle)?;
+    let scores = score_rows(&scorer, &found.rows);
+    let failed = scores.iter().filter(|score| score.is_err()).count();
+    for (row, score) in found.rows.iter().zip(&scores) {
+        writer.write(row, score.as_ref())?;
+    }
+    writer.finish()?;
+    eprintln!(
+        "scored {} rows into {}",
+        scores.len() - failed,
+        output.display()
+    );
+    if failed == 0 {
+        return Ok(());
+    }
+    let first = found.rows.iter().zip(&scores).find_map(|(row, score)| {
+        let error = score.as_ref().err()?;
+        Some(format!("row {}: {error}", row.number))
+    });
+    let message = format!(
+        "{failed} of {} rows could not be scored (see predicted_error); the first, {}",
+        scores.len(),
+        first.unwrap_or_default()
+    );
+    Err(Error::new(ErrorKind::Data, message))
+}
+
+/// Scores rows in batches of like length, with a progress bar; in the order of the rows.
+pub(super) fn score_rows(scorer: &Scorer, rows: &[Row]) -> Vec<Result<Score>> {
+    let tasks: Vec<Task> = rows.iter().map(Row::task).collect();
+    let tokens: Vec<Result<usize>> = tasks.iter().map(|task| scorer.tokens(task)).collect();
+    let good: Vec<usize> = (0..tasks.len())
+        .filter(|&index| tokens[index].is_ok())
+        .collect();
+    let costs: Vec<usize> = good
+        .iter()
+        .filter_map(|&i| tokens[i].as_ref().ok().copied())
+        .collect();
+    let mut scores: Vec<Result<Score>> = tokens
+        .into_iter()
+        .map(|tokens| Err(tokens.err().unwrap_or_else(not_scored)))
+        .collect();
+    let bar = bar("scoring", good.len() as u64, "rows");
+    let batches: Vec<Vec<usize>> = batches(&costs, BATCH_TOKENS)
+        .into_iter()
+        .map(|batch| batch.into_iter().map(|index| good[index]).collect())
+        .collect();
+    let work = |batch: &[usize]| {
+        let tasks: Vec<Task> = batch.iter().map(|&index| tasks[index].clone()).collect();
+        block_on(scorer.score_batch(&tasks))
+    };
+    let done = |batch: &[usize], found: Result<Vec<Score>>| {
+        match found {
+            Ok(found) => batch
+                .iter()
+                .zip(found)
+                .for_each(|(&i, score)| scores[i] = Ok(score)),
+            Err(error) => batch.iter().for_each(|&i| scores[i] = Err(error.clone())),
+        }
+        bar.inc(batch.len() as u64);
+        Ok::<(), Error>(())
+    };
+    // `done` never fails: a batch's error is its rows' error.
+    let _ = over_batches(&batches, work, done);
+    bar.finish_and_clear();
+    scores
+}
+
+fn not_scored() -> Error {
+    Error::new(ErrorKind::Device, "the row was not reached")
+}

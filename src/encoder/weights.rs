@@ -1,0 +1,163 @@
+//! Tensors by name from safetensors bytes, dequantised on request.
+//!
+//! A quantised matrix `name` is stored as `name.q4` or `name.q8` (packed bytes, `[rows, bytes]`)
+//! with `name.scale` (f16, `[rows, columns / 32]`); everything else is f32 (or f16, bf16) under
+//! its own name. Names are those of the hub's `BertModel`.
+
+use half::{bf16, f16};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+
+use super::quant::{BLOCK, Precision, Quantised};
+use crate::error::{Error, ErrorKind, Result};
+
+/// A parsed weights file; borrows its bytes.
+pub struct Weights<'a> {
+    file: &'a str,
+    tensors: SafeTensors<'a>,
+    prefix: &'static str,
+}
+
+impl<'a> Weights<'a> {
+    /// Parses `bytes`; `file` names them in errors.
+    ///
+    /// # Errors
+    /// `Format` when the bytes are not safetensors or are cut short.
+    pub fn from_bytes(file: &'a str, bytes: &'a [u8]) -> Result<Self> {
+        let tensors = SafeTensors::deserialize(bytes).map_err(|error| {
+            let message = format!("{file} is not a whole safetensors file: {error}");
+            Error::new(ErrorKind::Format, message)
+        })?;
+        // Checkpoints with a language-model head keep the encoder under this prefix.
+        let prefixed = tensors.names().iter().any(|name| name.starts_with("bert."));
+        Ok(Self {
+            file,
+            tensors,
+            prefix: if prefixed { "bert." } else { "" },
+        })
+    }
+
+    /// Checks that every tensor is there with its shape.
+    ///
+    /// # Errors
+    /// `Format` naming every missing tensor, or `Shape` naming every one that does not fit.
+    pub fn require(&self, expected: &[(String, Vec<usize>)]) -> Result<()> {
+        let missing: Vec<&str> = expected
+            .iter()
+            .filter(|(name, _)| self.shape(name).is_none())
+            .map(|(name, _)| name.as_str())
+            .collect();
+        if !missing.is_empty() {
+            let message = format!("{} lacks {}", self.file, missing.join(", "));
+            return Err(Error::new(ErrorKind::Format, message));
+        }
+        let wrong: Vec<String> = expected
+            .iter()
+            .filter_map(|(name, shape)| {
+                let found = self.shape(name)?;
+                (found != *shape).then(|| format!("{name} is {found:?}, expected {shape:?}"))
+            })
+            .collect();
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "{} does not fit its config: {}",
+            self.file,
+            wrong.join("; ")
+        );
+        Err(Error::new(ErrorKind::Shape, message))
+    }
+
+    /// Shape of `name`, quantised or not.
+    pub fn shape(&self, name: &str) -> Option<Vec<usize>> {
+        if let Some(view) = self.view(name) {
+            return Some(view.shape().to_vec());
+        }
+        let (precision, codes) = self.quantised_view(name)?;
+        let (rows, bytes) = (*codes.shape().first()?, *codes.shape().get(1)?);
+        Some(vec![rows, bytes / precision.block_bytes() * BLOCK])
+    }
+
+    /// The values of `name` as f32, row-major.
+    ///
+    /// # Errors
+    /// `Format` when it is missing or of a type that is not a float.
+    pub fn f32(&self, name: &str) -> Result<Vec<f32>> {
+        match self.quantised(name)? {
+            Some(matrix) => Ok(matrix.dequantise()),
+            None => self.plain(name),
+        }
+    }
+
+    /// The packed form of `name`, `None` when it is stored as plain floats.
+    ///
+    /// # Errors
+    /// `Format` when codes and scales do not belong together.
+    pub fn quantised(&self, name: &str) -> Result<Option<Quantised>> {
+        let Some((precision, codes)) = self.quantised_view(name) else {
+            return Ok(None);
+        };
+        let scale = self.view(&format!("{name}.scale"));
+        let scales = scale.as_ref().map(|view| view.data()).unwrap_or_default();
+        let blocks = codes.data().len() / precision.block_bytes();
+        if scales.len() != 2 * blocks || codes.shape().len() != 2 {
+            let message = format!(
+                "{}: {name} has {blocks} blocks but {} scales",
+                self.file,
+                scales.len() / 2
+            );
+            return Err(Error::new(ErrorKind::Format, message));
+        }
+        Ok(Some(Quantised {
+            precision,
+            columns: codes.shape()[1] / precision.block_bytes() * BLOCK,
+            codes: codes.data().to_vec(),
+            scales: scales
+                .chunks_exact(2)
+                .map(|b| f16::from_le_bytes([b[0], b[1]]))
+                .collect(),
+        }))
+    }
+
+    /// Every name a plain tensor is stored under (a head's or a checkpoint's).
+    pub fn names(&self) -> Vec<&str> {
+        self.tensors.names()
+    }
+
+    fn view(&self, name: &str) -> Option<TensorView<'_>> {
+        self.tensors.tensor(&format!("{}{name}", self.prefix)).ok()
+    }
+
+    fn quantised_view(&self, name: &str) -> Option<(Precision, TensorView<'_>)> {
+        let stored = |precision, suffix| Some((precision, self.view(&format!("{name}.{suffix}"))?));
+        stored(Precision::Q4, "q4").or_else(|| stored(Precision::Q8, "q8"))
+    }
+
+    fn plain(&self, name: &str) -> Result<Vec<f32>> {
+        let view = self
+            .view(name)
+            .ok_or_else(|| Error::new(ErrorKind::Format, format!("{} lacks {name}", self.file)))?;
+        let data = view.data();
+        match view.dtype() {
+            Dtype::F32 => Ok(data
+                .chunks_exact(4)
+                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+                .collect()),
+            Dtype::F16 => Ok(data
+                .chunks_exact(2)
+                .map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32())
+                .collect()),
+            Dtype::BF16 => Ok(data
+                .chunks_exact(2)
+                .map(|b| bf16::from_le_bytes([b[0], b[1]]).to_f32())
+                .collect()),
+            other => Err(Error::new(
+                ErrorKind::Format,
+                format!(
+                    "{}: {name} is {other:?}; expected F32, F16 or BF16",
+                    self.file
+                ),
+            )),
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! The companion on real files: one sentence a test.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::{failure, stdout, tiny_bundle};
+use serde_json::Value;
+
+fn bundle() -> [&'static str; 2] {
+    ["--bundle", tiny_bundle().to_str().unwrap()]
+}
+
+fn with_bundle<'a>(args: &[&'a str]) -> Vec<&'a str> {
+    [args, &bundle()].concat()
+}
+
+fn file(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> String {
+    let path = folder.join(name);
+    std::fs::write(&path, content).unwrap();
+    path.to_string_lossy().into_owned()
+}
+
+fn temporary() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_owned();
+    (folder, path)
+}
+
+fn score_args<'a>(metric: &'a str, response: &'a str) -> Vec<&'a str> {
+    vec![
+        "score",
+        "--metric",
+        metric,
+        "--user",
+        "नमस्ते?",
+        "--response",
+        response,
+    ]
+}
+
+#[test]
+fn one_answer_is_scored_as_json() {
+    let json = stdout(&with_bundle(&score_args(
+        "task_completion_rate",
+        "नमस्ते, कैसे मदद करूँ?",
+    )));
+    let score: Value = serde_json::from_str(&json).unwrap();
+    let value = score["score"].as_f64().unwrap();
+    assert!((0.0..=10.0).contains(&value));
+    assert_eq!(score["rounded"].as_f64().unwrap(), value.round());
+    assert_eq!(score["anchors"].as_array().unwrap().len(), 10);
+    assert_eq!(score["members"].as_array().unwrap().len(), 2);
+    assert_eq!(score["receipt"]["backend"], "cpu");
+    assert!(score["interval"].is_null() && score["truncated"].is_null());
+}
+
+#[test]
+fn a_metric_of_ones_own_is_scored_and_marked_unsure() {
+    let own = score_args("kindness", "I am glad to help.");
+    let own = [
+        own.as_slice(),
+        &["--definition", "Is the answer kind? 10: kind. 0: cruel."],
+    ]
+    .concat();
+    let score: Value = serde_json::from_str(&stdout(&with_bundle(&own))).unwrap();
+    assert_eq!(score["support"], "text");
+    assert_eq!(score["abstain"], true);
+}
+
+#[test]
+fn what_was_cut_off_is_told() {
+    let long = "one two three ".repeat(200);
+    let score: Value =
+        serde_json::from_str(&stdout(&with_bundle(&score_args("fairness", &long)))).unwrap();
+    let (kept, of) = (&score["truncated"]["kept"], &score["truncated"]["of"]);
+    assert!(kept.as_u64().unwrap() < of.as_u64().unwrap());
+}
+
+#[test]
+fn an_empty_answer_is_refused() {
+    assert!(failure(&with_bundle(&score_args("fairness", "  "))).contains("the answer is empty"));
+}
+
+#[test]
+fn an_unknown_metric_is_answered_with_the_nearest_names() {
+    let message = failure(&with_bundle(&score_args("over_rejecton", "yes")));
+    assert!(
+        message.contains("rejection_rate/over_rejection"),
+        "{message}"
+    );
+}
+
+#[test]
+fn no_arguments_is_a_usage_error() {
+    let output = common::touchstone(&["score"]);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn json_lines_keep_their_fields_and_gain_a_score() {
+    let (_guard, folder) = temporary();
+    let rows = common::tiny_rows(&folder);
+    let output = folder.join("scored.jsonl");
+    stdout(&with_bundle(&[
+        "score",
+        rows.to_str().unwrap(),
+        "--output",
+        output.to_str().unwrap(),
+    ]));
+    let before = std::fs::read_to_string(rows).unwrap();
+    let after = std::fs::read_to_string(output).unwrap();
+    assert_eq!(before.lines().count(), after.lines().count());
+    for (before, after) in before.lines().zip(after.lines()) {
+        let before: Value = serde_json::from_str(before).unwrap();
+        let after: Value = serde_json::from_str(after).unwrap();
+        assert_eq!(before["response"], after["response"]);
+        assert_eq!(before["source"], after["source"]);
+        assert!(after["predicted"]["score"].is_number());
+    }
+}
+
+#[test]
+fn a_rows_score_does_not_depend_on_its_file() {
+    let (_guard, folder) = temporary();
+    let rows = common::tiny_rows(&folder);
+    let output = folder.join("scored.jsonl");
+    stdout(&with_bundle(&[
+        "score",
+        rows.to_str().unwrap(),
+        "--output",
+        output.to_str().unwrap(),
+    ]));
+    let scored = std::fs::read_to_string(output).unwrap();
+    let row: Value = serde_json::from_str(scored.lines().nth(40).unwrap()).unwrap();
+    let text = |field: &str| row[field].as_str().unwrap();
+    let metric = ["score", "--metric", text("metric_name")];
+    let alone = [
+        metric.as_slice(),
+        &[
+            "--user",
+            text("user_prompt"),
+            "--response",
+            text("response"),
+        ],
+    ];
+    let alone: Value = serde_json::from_str(&stdout(&with_bundle(&alone.concat()))).unwrap();
+    let difference = alone["score"].as_f64().unwrap() - row["predicted"]["score"].as_f64().unwrap();
+    assert!(difference.abs() < 1e-3, "{difference}");
+}
+
+#[test]
+fn csv_gains_columns_and_a_bad_row_does_not_stop_the_rest() {
+    let (_guard, folder) = temporary();
+    let csv = "metric,prompt,answer\nfairness,Hi,\"Hello, you\"\nfairness,Hi,\nnosuch,Hi,Hello\n";
+    let input = file(&folder, "rows.csv", csv);
+    let output = folder.join("out.csv");
+    let message = failure(&with_bundle(&[
+        "score",
+        &input,
+        "--output",
+        output.to_str().unwrap(),
+    ]));
+    assert!(
+        message.contains("2 of 3 rows") && message.contains("row 2"),
+        "{message}"
+    );
+    let written = std::fs::read_to_string(output).unwrap();
+    let lines: Vec<&str> = written.lines().collect();
+    assert_eq!(
+        lines[0],
+        "metric,prompt,answer,predicted_score,predicted_low,predicted_high,predicted_error"
+    );
+    assert!(
+        lines[1].starts_with("fairness,Hi,\"Hello, you\","),
+        "{}",
+        lines[1]
+    );
+    assert!(
+        lines[2].contains("empty") && lines[3].contains("nosuch"),
+        "{written}"
+    );
+}
+
+#[test]
+fn a_csv_without_the_needed_columns_says_which() {
+    let (_guard, folder) = temporary();
+    let input = file(&folder, "rows.csv", "metric_name,text\nfairness,hello\n");
+    let output = folder.join("out.csv");
+    let message = failure(&["score", &input, "--output", output.to_str().unwrap()]);
+    assert!(
+        message.contains("response") && message.contains("user_prompt"),
+        "{message}"
+    );
+    assert!(message.contains("text"), "names what was found: {message}");
+    assert!(!output.exists());
+}
+
+#[test]
+fn scores_that_are_no_scores_are_refused_with_their_row() {
+    let (_guard, folder) = temporary();
+    for bad in ["NaN", "-1", "11", "good", "inf"] {
+        let csv = format!("metric,prompt,answer,score\nfairness,a,b,10\nfairness,c,d,{bad}\n");
+        let input = file(&folder, "rows.csv", csv);
+        let message = failure(&with_bundle(&["eval", &input]));
+        assert!(
+            message.contains("row 2") && message.contains(bad),
+            "{bad}: {message}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_is_not_utf8_says_where() {
+    let (_guard, folder) = temporary();
+    let input = file(
+        &folder,
+        "rows.csv",
+        b"metric,prompt,answer\nfairness,\xff\xfe,b\n",
+    );
+    let message = failure(&["score", &input, "--output", "never.csv"]);
+    assert!(message.contains("UTF-8"), "{message}");
+}
+
+#[test]
+fn the_challenges_form_is_read_and_odd_elements_are_counted() {
+    let (_guard, folder) = temporary();
+    let rows = r#"[
+        {"metric_name": "fairness", "score": "10.0", "user_prompt": "a", "response": "b", "system_prompt": null},
+        {"metric_name": "fairness", "score": "9.5", "user_prompt": "c", "response": "d", "system_prompt": "e"},
+        {"metric_name": "fairness", "score": "3", "user_prompt": "c", "response": null, "system_prompt": null},
+        17
+    ]"#;
+    let input = file(&folder, "train_data.json", rows);
+    let output = common::touchstone(&with_bundle(&["eval", &input, "--json"]));
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{message}");
+    assert!(message.contains('2'), "two rows are skipped: {message}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["all"]["whole"]["n"], 2);
+}
+
+#[test]
+fn prompts_seen_in_training_are_reported_apart() {
+    let (_guard, folder) = temporary();
+    let rows = common::tiny_rows(&folder);
+    let mut text = std::fs::read_to_string(&rows).unwrap();
+    text += "\n{\"metric_name\":\"fairness\",\"user_prompt\":\"a new prompt\",\"response\":\"b\",\"score\":4}";
+    text += "\n{\"metric_name\":\"fairness\",\"user_prompt\":\"another\",\"response\":\"b\",\"score\":6}";
+    let input = file(&folder, "mixed.jsonl", text);
+    let report = stdout(&with_bundle(&["eval", &input, "--json"]));
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["seen"]["whole"]["n"], 96);
+    assert_eq!(report["unseen"]["whole"]["n"], 2);
+}
+
+#[test]
+fn embeddings_are_written_as_unit_vectors() {
+    let (_guard, folder) = temporary();
+    let input = file(&folder, "texts.txt", "hello\nनमस्ते\n");
+    let output = folder.join("vectors.npy");
+    stdout(&with_bundle(&[
+        "embed",
+        &input,
+        "--output",
+        output.to_str().unwrap(),
+    ]));
+    let bytes = std::fs::read(output).unwrap();
+    let values = &bytes[bytes.len() - 2 * 32 * 4..];
+    let values: Vec<f32> = values
+        .chunks_exact(4)
+        .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
+        .collect();
+    for row in values.chunks_exact(32) {
+        let norm: f32 = row.iter().map(|value| value * value).sum();
+        assert!((norm - 1.0).abs() < 1e-5, "{norm}");
+    }
+}
+
+#[test]
+fn the_same_run_gives_the_same_bytes() {
+    let (_first_guard, first) = temporary();
+    let (_second_guard, second) = temporary();
+    common::build_tiny_bundle(&first);
+    common::build_tiny_bundle(&second);
+    for name in ["heads.json", "heads.safetensors"] {
+        let read = |folder: &Path| std::fs::read(folder.join("heads").join(name)).unwrap();
+        assert!(read(&first) == read(&second), "{name} differs");
+    }
+}
+
+#[test]
+fn inspect_prints_the_model_card() {
+    let card = stdout(&["inspect", tiny_bundle().to_str().unwrap()]);
+    assert!(
+        card.contains("2 members, 145 anchors") && card.contains("out of fold"),
+        "{card}"
+    );
+}

@@ -1,0 +1,122 @@
+//! What the integration tests share: fixtures, the real model, a tiny bundle made on the spot.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// The committed fixtures.
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(name)
+}
+
+/// A committed JSON fixture.
+pub fn json(name: &str) -> serde_json::Value {
+    let bytes = std::fs::read(fixture(name)).expect("the fixture is committed");
+    serde_json::from_slice(&bytes).expect("the fixture is JSON")
+}
+
+/// The companion, run with `args`; embeddings go to a cache of the test's own.
+pub fn touchstone(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_touchstone"));
+    command.args(args).output().expect("the companion starts")
+}
+
+/// The companion's standard output; fails the test with its message otherwise.
+pub fn stdout(args: &[&str]) -> String {
+    let output = touchstone(args);
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "touchstone {args:?}: {message}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// The companion's message where it must fail with exit code 1.
+pub fn failure(args: &[&str]) -> String {
+    let output = touchstone(args);
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "touchstone {args:?} should fail"
+    );
+    String::from_utf8(output.stderr).expect("UTF-8")
+}
+
+/// The packed default model: what TOUCHSTONE_MODEL names, or the companion's own, which it sets
+/// up on first use.
+pub fn real_model() -> &'static Path {
+    static MODEL: OnceLock<PathBuf> = OnceLock::new();
+    MODEL.get_or_init(|| {
+        if let Some(folder) = std::env::var_os("TOUCHSTONE_MODEL") {
+            return folder.into();
+        }
+        stdout(&["inspect"]);
+        let cache = touchstone::cli::model::cache_folder().expect("a cache folder");
+        let folders = std::fs::read_dir(cache).expect("the cache is there");
+        let mut folders = folders.filter_map(|entry| Some(entry.ok()?.path()));
+        let newest = folders.find(|path| path.to_string_lossy().contains("model-"));
+        newest.expect("inspect sets the default model up")
+    })
+}
+
+/// A whole bundle small enough for any test: the tiny BERT with heads trained for a moment on
+/// authored rows.
+pub fn tiny_bundle() -> &'static Path {
+    static BUNDLE: OnceLock<PathBuf> = OnceLock::new();
+    BUNDLE.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a temporary folder").keep();
+        build_tiny_bundle(&folder);
+        folder.join("bundle")
+    })
+}
+
+/// Packs, trains and packs again under `folder`; the bundle is `folder/bundle`.
+pub fn build_tiny_bundle(folder: &Path) {
+    let path = |name: &str| folder.join(name).to_string_lossy().into_owned();
+    let checkpoint = fixture("tiny-bert").to_string_lossy().into_owned();
+    let rows = tiny_rows(folder).to_string_lossy().into_owned();
+    let (encoder, heads, bundle) = (path("encoder"), path("heads"), path("bundle"));
+    stdout(&[
+        "pack",
+        &checkpoint,
+        "--precision",
+        "f32",
+        "--output",
+        &encoder,
+    ]);
+    let train = [
+        "train", &rows, "--bundle", &encoder, "--output", &heads, "--epochs", "3",
+    ];
+    let small = [
+        "--folds",
+        "3",
+        "--projections",
+        "8,4",
+        "--hidden",
+        "8",
+        "--max-tokens",
+        "64",
+    ];
+    stdout(&[train.as_slice(), &small].concat());
+    stdout(&[
+        "pack",
+        &checkpoint,
+        "--precision",
+        "f32",
+        "--heads",
+        &heads,
+        "--output",
+        &bundle,
+    ]);
+}
+
+/// The first authored rows as a judged file.
+pub fn tiny_rows(folder: &Path) -> PathBuf {
+    let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/authored.jsonl");
+    let all = std::fs::read_to_string(all).expect("the authored rows are committed");
+    let rows: Vec<&str> = all.lines().take(96).collect();
+    let file = folder.join("tiny.jsonl");
+    std::fs::write(&file, rows.join("\n")).expect("a writable folder");
+    file
+}

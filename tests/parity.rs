@@ -1,0 +1,230 @@
+//! The encoder and the tokenizer against the reference implementations; the fixtures' README says
+//! what made each number and why the tolerance is what it is.
+
+mod common;
+
+use burn::tensor::Device;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use touchstone::cli::model::read_bundle;
+use touchstone::encoder::{Encoder, EncoderConfig, POOLS, Pool, Weights};
+use touchstone::scorer::Embedder;
+use touchstone::text::Segment;
+use touchstone::tokenizer::{Passage, Tokenizer, Window};
+
+fn numbers(value: &Value) -> Vec<f32> {
+    let values = value.as_array().expect("an array").iter();
+    values
+        .map(|value| value.as_f64().expect("a number") as f32)
+        .collect()
+}
+
+fn ids(value: &Value) -> Vec<u32> {
+    numbers(value).into_iter().map(|id| id as u32).collect()
+}
+
+fn passage(ids: Vec<u32>) -> Passage {
+    let segments = vec![Some(Segment::Response); ids.len()];
+    Passage {
+        kept: ids.len(),
+        of: ids.len(),
+        windows: vec![Window { ids, segments }],
+    }
+}
+
+fn tiny_encoder(device: &Device, buckets: bool) -> Encoder {
+    let bytes = std::fs::read(common::fixture("tiny-bert/model.safetensors")).unwrap();
+    let config = std::fs::read(common::fixture("tiny-bert/config.json")).unwrap();
+    let config = EncoderConfig::from_json(&config).unwrap();
+    let weights = Weights::from_bytes("model.safetensors", &bytes).unwrap();
+    Encoder::load(&config, &weights, buckets, device).unwrap()
+}
+
+/// Mean-pooled vectors of `passages` in one batch.
+fn means(encoder: &Encoder, passages: &[Passage]) -> Vec<Vec<f32>> {
+    let passages: Vec<&Passage> = passages.iter().collect();
+    let values = encoder
+        .pool(&passages)
+        .unwrap()
+        .into_data()
+        .try_into_vec::<f32>()
+        .unwrap();
+    let width = encoder.width();
+    let rows = values.chunks_exact(POOLS * width);
+    rows.map(|row| row[Pool::All as usize * width..][..width].to_vec())
+        .collect()
+}
+
+fn assert_near(found: &[f32], expected: &[f32], tolerance: f32, what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(
+            (found - expected).abs() <= tolerance,
+            "{what}: {found}, expected {expected}"
+        );
+    }
+}
+
+#[test]
+fn the_tiny_encoder_agrees_with_the_reference_at_every_length() {
+    let reference = common::json("tiny-bert-reference.json");
+    let encoder = tiny_encoder(&Device::flex(), false);
+    for case in reference["cases"].as_array().unwrap() {
+        let name = case["name"].as_str().unwrap();
+        let passage = passage(ids(&case["ids"]));
+        let hidden = encoder.hidden(&[&passage.windows[0]]).unwrap();
+        let hidden = hidden.into_data().try_into_vec::<f32>().unwrap();
+        let width = encoder.width();
+        assert_near(&hidden[..width], &numbers(&case["first"]), 1e-4, name);
+        assert_near(
+            &hidden[hidden.len() - width..],
+            &numbers(&case["last"]),
+            1e-4,
+            name,
+        );
+        if !case["hidden"].is_null() {
+            assert_near(&hidden, &numbers(&case["hidden"]), 1e-4, name);
+        }
+        assert_near(
+            &means(&encoder, &[passage])[0],
+            &numbers(&case["mean"]),
+            1e-4,
+            name,
+        );
+    }
+}
+
+#[test]
+fn a_padded_batch_agrees_with_the_reference_and_with_the_texts_alone() {
+    let reference = common::json("tiny-bert-reference.json");
+    let rows = reference["batch"]["rows"].as_array().unwrap();
+    let passages: Vec<Passage> = rows
+        .iter()
+        .map(|row| {
+            let tokens = row["tokens"].as_u64().unwrap() as usize;
+            passage(ids(&row["ids"])[..tokens].to_vec())
+        })
+        .collect();
+    for buckets in [false, true] {
+        let encoder = tiny_encoder(&Device::flex(), buckets);
+        let together = means(&encoder, &passages);
+        for ((row, passage), found) in rows.iter().zip(&passages).zip(&together) {
+            assert_near(found, &numbers(&row["mean"]), 1e-4, "in the batch");
+            let alone = means(&encoder, std::slice::from_ref(passage));
+            assert_near(found, &alone[0], 1e-5, "alone");
+        }
+    }
+}
+
+#[test]
+fn windows_of_one_passage_are_pooled_by_their_tokens() {
+    let encoder = tiny_encoder(&Device::flex(), false);
+    let (long, short) = (passage((4..24).collect()), passage((30..35).collect()));
+    let mut both = long.clone();
+    both.windows.extend(short.windows.clone());
+    let apart = means(&encoder, &[long, short]);
+    let expected: Vec<f32> = (apart[0].iter().zip(&apart[1]))
+        .map(|(long, short)| (20.0 * long + 5.0 * short) / 25.0)
+        .collect();
+    assert_near(&means(&encoder, &[both])[0], &expected, 1e-5, "two windows");
+}
+
+#[test]
+fn the_real_encoder_agrees_with_the_reference() {
+    let reference = common::json("e5-reference.json");
+    let mut bundle = read_bundle(common::real_model()).unwrap();
+    let embedder = Embedder::load(&mut bundle, false, &Device::flex()).unwrap();
+    let embed = |ids: Vec<u32>| {
+        let passage = passage(ids);
+        touchstone::cli::block_on(embedder.embed(&[&passage])).unwrap()
+    };
+    let fixed = embed((0..32).map(|j| 5 + (13 * j) % 5000).collect());
+    assert_near(
+        &fixed[..3],
+        &[0.01806, -0.03383, -0.06654],
+        1e-3,
+        "the design's figures",
+    );
+    assert_near(
+        &fixed,
+        &numbers(&reference["ids_only"]["vector"]),
+        1e-4,
+        "all components",
+    );
+
+    let sentences = &reference["translations"]["sentences"];
+    let vectors = ["english", "hindi", "tamil", "unrelated"].map(|name| {
+        let text = format!("query: {}", sentences[name]["text"].as_str().unwrap());
+        let found = embedder.tokenizer.ids(&text, true).unwrap();
+        assert_eq!(found, ids(&sentences[name]["ids"]), "{name}");
+        embed(found)
+    });
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+    let cosines: Vec<f32> = vectors[1..]
+        .iter()
+        .map(|other| dot(&vectors[0], other))
+        .collect();
+    let expected = &reference["cosine_to_english"];
+    let expected =
+        ["hindi", "tamil", "unrelated"].map(|name| expected[name].as_f64().unwrap() as f32);
+    assert_near(&cosines, &expected, 1e-3, "cosines");
+    assert_near(&cosines[..2], &[0.946, 0.919], 1e-3, "the design's cosines");
+}
+
+/// Texts in which special tokens are written out: the product takes them as letters, so that an
+/// answer cannot inject them, while the reference turns them into special ids.
+const WRITTEN_OUT: [&str; 2] = ["special-tokens-as-text", "special-tokens-in-words"];
+
+fn tokenizer_parity(tokenizer: &Tokenizer, key: &str) {
+    let texts = common::json("multilingual-texts.json");
+    let reference = common::json("e5-tokenizer-reference.json");
+    let texts = texts.as_array().unwrap();
+    assert!(texts.len() >= 60);
+    for (text, expected) in texts.iter().zip(reference[key].as_array().unwrap()) {
+        let name = text["name"].as_str().unwrap();
+        assert_eq!(name, expected["name"].as_str().unwrap());
+        let found = tokenizer.ids(&whole(text), true).unwrap();
+        if WRITTEN_OUT.contains(&name) {
+            let inner = &found[1..found.len() - 1];
+            assert!(
+                inner.iter().all(|id| ![0, 1, 2].contains(id)),
+                "{name}: {found:?}"
+            );
+        } else if expected["ids"].is_array() {
+            assert_eq!(found, ids(&expected["ids"]), "{name}");
+        } else {
+            let joined: Vec<String> = found.iter().map(u32::to_string).collect();
+            let digest = Sha256::digest(joined.join(","));
+            let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(
+                found.len() as u64,
+                expected["count"].as_u64().unwrap(),
+                "{name}"
+            );
+            assert_eq!(hex, expected["sha256"].as_str().unwrap(), "{name}");
+        }
+    }
+}
+
+fn whole(text: &Value) -> String {
+    match text["text"].as_str() {
+        Some(text) => text.to_owned(),
+        None => text["repeat"]
+            .as_str()
+            .unwrap()
+            .repeat(text["times"].as_u64().unwrap() as usize),
+    }
+}
+
+#[test]
+fn the_tiny_tokenizer_gives_the_references_ids() {
+    let bytes = std::fs::read(common::fixture("tiny-bert/tokenizer.json")).unwrap();
+    tokenizer_parity(&Tokenizer::from_bytes(&bytes).unwrap(), "tiny");
+}
+
+#[test]
+fn the_real_tokenizer_gives_the_references_ids() {
+    let mut bundle = read_bundle(common::real_model()).unwrap();
+    let bytes = bundle.take("tokenizer.json").unwrap();
+    tokenizer_parity(&Tokenizer::from_bytes(&bytes).unwrap(), "e5");
+}

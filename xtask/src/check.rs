@@ -1,0 +1,145 @@
+//! `cargo xtask test`: every test, in one order, stopping at the first failure.
+//!
+//! Everything native is compiled in the release profile: tests run the encoder, and the lints, the
+//! documentation, the tests and the companion then share their dependencies.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::browser::{self, Browser};
+use crate::step::Steps;
+use crate::wasm::Backend;
+use crate::{model, page, place, process, sizes, tools};
+
+/// Runs all; `all` adds the release builds with their budgets.
+pub fn run(all: bool) -> Result<()> {
+    let mut steps = Steps::start();
+    let result = everything(&mut steps, all);
+    steps.print();
+    result?;
+    println!("\nAll tests passed.");
+    Ok(())
+}
+
+fn everything(steps: &mut Steps, all: bool) -> Result<()> {
+    format(steps)?;
+    let browser = browser::ensure(steps)?;
+    tools::wasm_target(steps)?;
+    lint(steps)?;
+    document(steps)?;
+    compile(steps)?;
+    build_page(steps)?;
+    test(steps, &browser)?;
+    if all {
+        release(steps, &browser)?;
+    }
+    Ok(())
+}
+
+fn format(steps: &mut Steps) -> Result<()> {
+    steps.run("Formatting", 0.0, || {
+        process::run(process::cargo().args(["fmt", "--all", "--check"]))
+            .context("some files are not formatted; run `cargo fmt --all`")
+    })
+}
+
+fn lint(steps: &mut Steps) -> Result<()> {
+    const ADVICE: &str = "clippy found something; its message stands above";
+    steps.run("Lints, native", 4.0, || {
+        let mut clippy = cargo("clippy");
+        process::run(clippy.args(["--workspace", "--all-targets", "--", "--deny", "warnings"]))
+            .context(ADVICE)
+    })?;
+    for backend in Backend::ALL {
+        let title = format!("Lints, {} build for the browser", backend.title());
+        steps.run(&title, 2.0, || {
+            let mut clippy = cargo("clippy");
+            clippy.env("CLIPPY_CONF_DIR", place::root().join(".clippy-wasm"));
+            process::run(for_browser(&mut clippy, backend).args(["--", "--deny", "warnings"]))
+                .context(ADVICE)
+        })?;
+    }
+    Ok(())
+}
+
+fn document(steps: &mut Steps) -> Result<()> {
+    const ADVICE: &str = "rustdoc warns; its message stands above";
+    steps.run("Documentation without warnings", 0.5, || {
+        process::run(rustdoc().arg("--workspace")).context(ADVICE)?;
+        process::run(for_browser(&mut rustdoc(), Backend::WebGpu)).context(ADVICE)
+    })
+}
+
+/// Compiles the tests before the page is built. This makes the companion too, in the one set of
+/// features that the tests use.
+fn compile(steps: &mut Steps) -> Result<()> {
+    steps.run("Compile the tests and the companion", 10.0, || {
+        process::run(cargo("test").arg("--no-run"))
+    })
+}
+
+fn build_page(steps: &mut Steps) -> Result<()> {
+    model::pack(steps)?;
+    tools::wasm_bindgen(steps)?;
+    page::cpu_page(steps)?;
+    page::finish(steps, false)?;
+    sizes::print(&place::dist())?;
+    sizes::check(&place::dist(), sizes::DEVELOPMENT_BUDGET)
+}
+
+fn test(steps: &mut Steps, browser: &Browser) -> Result<()> {
+    steps.run("Tests of xtask", 0.5, || {
+        process::run(process::cargo().args(["test", "--quiet", "--package", "xtask"]))
+    })?;
+    steps.run("Tests, native and in the browser", 5.0, || {
+        process::run(&mut with_page(cargo("test"), browser)?)
+            .context("a test failed; screenshots of the browser lie in target/artefacts")
+    })
+}
+
+/// The files as shipped: their sizes, and the browser tests once more on them.
+fn release(steps: &mut Steps, browser: &Browser) -> Result<()> {
+    page::finish(steps, true)?;
+    sizes::print(&place::dist())?;
+    sizes::check(&place::dist(), sizes::RELEASE_BUDGET)?;
+    steps.run("Tests in the browser, release builds", 3.0, || {
+        process::run(with_page(cargo("test"), browser)?.args(["--test", "browser"]))
+            .context("a test failed on the release builds that passes on the development ones")
+    })
+}
+
+fn cargo(command: &str) -> Command {
+    let mut cargo = process::cargo();
+    cargo.args([command, "--release"]);
+    cargo
+}
+
+fn rustdoc() -> Command {
+    let mut doc = cargo("doc");
+    doc.arg("--no-deps").env("RUSTDOCFLAGS", "-Dwarnings");
+    doc
+}
+
+fn for_browser(cargo: &mut Command, backend: Backend) -> &mut Command {
+    cargo
+        .args([
+            "--package",
+            "touchstone",
+            "--lib",
+            "--target",
+            "wasm32-unknown-unknown",
+        ])
+        .args(["--no-default-features", "--features", backend.features()])
+}
+
+/// Tells the tests where the page, the model and the browser are, and where screenshots go.
+fn with_page(mut cargo: Command, browser: &Browser) -> Result<Command> {
+    cargo
+        .env("TOUCHSTONE_DIST", place::dist())
+        .env("TOUCHSTONE_MODEL", place::model()?)
+        .env("TOUCHSTONE_ARTEFACTS", place::target()?.join("artefacts"))
+        .env(browser::CHROMIUM, &browser.chromium)
+        .env(browser::CHROMEDRIVER, &browser.chromedriver);
+    Ok(cargo)
+}

@@ -1,0 +1,53 @@
+//! `cargo xtask`: everything between a fresh clone and a served, tested page.
+
+mod browser;
+mod check;
+mod model;
+mod options;
+mod page;
+mod place;
+mod process;
+mod serve;
+mod sizes;
+mod step;
+mod tools;
+mod wasm;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use options::{Command, HELP};
+
+fn main() -> ExitCode {
+    let command = match options::parse(std::env::args().skip(1)) {
+        Ok(command) => command,
+        Err(message) => {
+            eprintln!("error: {message}\n\n{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Help => println!("{HELP}"),
+        Command::Serve {
+            port,
+            release,
+            open,
+        } => serve::run(port, release, open)?,
+        Command::Build { release } => page::run(release)?,
+        Command::Wasm { backend, release } => wasm::run(backend, release)?,
+        Command::Test { all } => check::run(all)?,
+        Command::SetupBrowser => browser::run()?,
+        Command::Complete => page::complete()?,
+    }
+    Ok(())
+}

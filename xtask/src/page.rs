@@ -1,0 +1,98 @@
+//! The page in `dist/`: Trunk makes it with the CPU build, a hook of Trunk calls back here for
+//! the rest.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::step::Steps;
+use crate::wasm::{self, Backend};
+use crate::{model, place, process, sizes, tools};
+
+const SKIP_WEBGPU: &str = "TOUCHSTONE_SKIP_WEBGPU";
+
+/// `cargo xtask build`: everything into `dist/`, with its sizes.
+pub fn run(release: bool) -> Result<()> {
+    let mut steps = Steps::start();
+    let result = build(&mut steps, release);
+    steps.print();
+    result?;
+    sizes::print(&place::dist())?;
+    println!(
+        "\nServe the folder {} with any static host.",
+        place::dist().display()
+    );
+    if release {
+        sizes::check(&place::dist(), sizes::RELEASE_BUDGET)?;
+    }
+    Ok(())
+}
+
+fn build(steps: &mut Steps, release: bool) -> Result<()> {
+    first_page(steps)?;
+    finish(steps, release)
+}
+
+/// From nothing to a page with the model and the CPU build.
+pub fn first_page(steps: &mut Steps) -> Result<()> {
+    tools::wasm_target(steps)?;
+    tools::wasm_bindgen(steps)?;
+    model::companion(steps)?;
+    model::pack(steps)?;
+    cpu_page(steps)
+}
+
+/// The page with the CPU build, made by Trunk; the model must be packed.
+pub fn cpu_page(steps: &mut Steps) -> Result<()> {
+    tools::trunk(steps)?;
+    steps.run("The page with the CPU build, by Trunk", 4.0, || {
+        process::run(process::command("trunk").arg("build").env(SKIP_WEBGPU, "1"))
+    })
+}
+
+/// Adds WebGPU to the page; a release also replaces the CPU build, since Trunk always makes the
+/// development one (it builds with `cargo build`, which leaves LTO out here).
+pub fn finish(steps: &mut Steps, release: bool) -> Result<()> {
+    wasm::step(steps, Backend::WebGpu, release, &place::dist())?;
+    if release {
+        wasm::step(steps, Backend::Cpu, true, &place::dist())?;
+    }
+    Ok(())
+}
+
+/// `cargo xtask complete`, Trunk's `post_build` hook: plain files, the model, the WebGPU build.
+pub fn complete() -> Result<()> {
+    let staging = env::var_os("TRUNK_STAGING_DIR")
+        .map(PathBuf::from)
+        .context("`complete` is Trunk's hook; run `cargo xtask build` instead")?;
+    copy_files(&staging)?;
+    if place::model()?.join("bundle.json").is_file() {
+        place::copy_tree(&place::model()?, &staging.join("model"), false)?;
+    } else {
+        println!("no packed model yet: `cargo xtask build` makes one");
+    }
+    complete_wasm(&staging)
+}
+
+/// Everything in `web/` that Trunk has not placed, and the metric catalogue.
+fn copy_files(staging: &Path) -> Result<()> {
+    let root = place::root();
+    place::copy_tree(&root.join("web"), staging, true)?;
+    place::copy_file(
+        &root.join("src/metric/catalogue.json"),
+        &staging.join("metrics.json"),
+    )
+}
+
+/// What a plain `trunk build` lacks: `--release` has both files as shipped.
+fn complete_wasm(staging: &Path) -> Result<()> {
+    let release = env::var("TRUNK_PROFILE").is_ok_and(|profile| profile == "release");
+    if release {
+        wasm::build(Backend::Cpu, true, staging)?;
+    }
+    if env::var_os(SKIP_WEBGPU).is_none() {
+        wasm::build(Backend::WebGpu, release, staging)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! The tools of the browser build, installed into a local folder.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::step::Steps;
+use crate::{place, process};
+
+const WASM_TARGET: &str = "wasm32-unknown-unknown";
+/// 0.22 needs a newer rustc than this package asks for.
+const TRUNK_VERSION: &str = "0.21.14";
+
+/// A program from the crate registry.
+struct Tool {
+    package: &'static str,
+    program: &'static str,
+    version: String,
+    options: &'static [&'static str],
+    minutes: f32,
+}
+
+/// Makes sure that rustc can compile for the browser.
+pub fn wasm_target(steps: &mut Steps) -> Result<()> {
+    if has_wasm_target() {
+        return Ok(());
+    }
+    if process::find("rustup").is_none() {
+        bail!(
+            "this Rust has no standard library for {WASM_TARGET}, and there is no rustup to add \
+             it. Install Rust from https://rustup.rs, or your distribution's package for that target"
+        );
+    }
+    steps.run(&format!("Add Rust's {WASM_TARGET} target"), 0.5, || {
+        process::run(process::command("rustup").args(["target", "add", WASM_TARGET]))
+    })
+}
+
+/// Makes sure of `wasm-bindgen` in exactly the version of the library in `Cargo.lock`.
+pub fn wasm_bindgen(steps: &mut Steps) -> Result<()> {
+    let tool = Tool {
+        package: "wasm-bindgen-cli",
+        program: "wasm-bindgen",
+        version: place::locked_version("wasm-bindgen")?,
+        options: &["--bin", "wasm-bindgen"],
+        minutes: 3.0,
+    };
+    ensure(&tool, steps)
+}
+
+/// Makes sure of Trunk.
+pub fn trunk(steps: &mut Steps) -> Result<()> {
+    let tool = Tool {
+        package: "trunk",
+        program: "trunk",
+        version: TRUNK_VERSION.to_string(),
+        options: &["--no-default-features", "--features", "rustls"],
+        minutes: 7.0,
+    };
+    ensure(&tool, steps)
+}
+
+fn has_wasm_target() -> bool {
+    let mut rustc = process::command("rustc");
+    process::probe(rustc.args(["--print", "target-libdir", "--target", WASM_TARGET]))
+        .is_some_and(|folder| Path::new(&folder).is_dir())
+}
+
+fn ensure(tool: &Tool, steps: &mut Steps) -> Result<()> {
+    let title = format!("{} {}", tool.package, tool.version);
+    if is_installed(tool) {
+        steps.skip(&title);
+        return Ok(());
+    }
+    let title = format!("Install {title} into {}", place::tools().display());
+    steps.run(&title, tool.minutes, || install(tool))
+}
+
+/// True where the first program of this name on the path has the right version: that one is run.
+fn is_installed(tool: &Tool) -> bool {
+    process::find(tool.program)
+        .and_then(|program| process::probe(process::command(program).arg("--version")))
+        .is_some_and(|said| said.split_whitespace().nth(1) == Some(&tool.version))
+}
+
+fn install(tool: &Tool) -> Result<()> {
+    let locked = process::run(cargo_install(tool).arg("--locked"));
+    if let Err(error) = locked {
+        // A registry mirror may lack a version that the tool's own lock file names.
+        println!("    {error}\n    trying again with the newest dependencies this registry has");
+        process::run(&mut cargo_install(tool)).with_context(|| {
+            format!(
+                "{} could not be installed. Is the crate registry reachable? A {} {} anywhere on \
+                 the PATH is taken as well",
+                tool.package, tool.program, tool.version
+            )
+        })?;
+    }
+    place::remove_tree(&build_folder())?;
+    if !is_installed(tool) {
+        bail!(
+            "{} was installed, but does not say it is {}",
+            tool.program,
+            tool.version
+        );
+    }
+    Ok(())
+}
+
+fn cargo_install(tool: &Tool) -> Command {
+    let mut cargo = process::cargo();
+    cargo
+        .args(["install", tool.package, "--version"])
+        .arg(format!("={}", tool.version));
+    cargo
+        .args(tool.options)
+        .arg("--force")
+        .arg("--root")
+        .arg(place::tools());
+    cargo.env("CARGO_TARGET_DIR", build_folder());
+    // Their own release profiles are made for shipping; ours only has to be here soon.
+    cargo.env("CARGO_PROFILE_RELEASE_LTO", "off");
+    cargo.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
+    cargo
+}
+
+fn build_folder() -> std::path::PathBuf {
+    place::tools().join("build")
+}

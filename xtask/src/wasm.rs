@@ -1,0 +1,184 @@
+//! One wasm file: cargo, wasm-bindgen, and wasm-opt where there is one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::step::Steps;
+use crate::{place, process, sizes, tools};
+
+/// Name of the generated module; the worker imports it.
+const MODULE: &str = "touchstone";
+
+/// Which of the two files.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Backend {
+    /// burn flex with wasm SIMD.
+    Cpu,
+    /// burn wgpu in the browser.
+    WebGpu,
+}
+
+impl Backend {
+    /// Both, in the order in which a page gets them.
+    pub const ALL: [Backend; 2] = [Backend::Cpu, Backend::WebGpu];
+
+    /// Folder under `wasm/`.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Backend::Cpu => "cpu",
+            Backend::WebGpu => "webgpu",
+        }
+    }
+
+    /// For people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Backend::Cpu => "CPU",
+            Backend::WebGpu => "WebGPU",
+        }
+    }
+
+    /// Cargo features.
+    pub fn features(self) -> &'static str {
+        match self {
+            Backend::Cpu => "web,cpu",
+            Backend::WebGpu => "webgpu",
+        }
+    }
+
+    /// Cargo profile: the WebGPU file's arithmetic runs in shaders, so it is shipped small.
+    fn profile(self, release: bool) -> &'static str {
+        match (self, release) {
+            (_, false) => "web-dev",
+            (Backend::Cpu, true) => "web-fast",
+            (Backend::WebGpu, true) => "web-small",
+        }
+    }
+
+    fn minutes(self, release: bool) -> f32 {
+        match (self, release) {
+            (Backend::Cpu, false) => 4.0,
+            (Backend::WebGpu, false) => 6.0,
+            (Backend::Cpu, true) => 6.0,
+            (Backend::WebGpu, true) => 10.0,
+        }
+    }
+}
+
+/// `cargo xtask wasm`: one file into `dist/`, with its size.
+pub fn run(backend: Backend, release: bool) -> Result<()> {
+    let mut steps = Steps::start();
+    tools::wasm_target(&mut steps)?;
+    tools::wasm_bindgen(&mut steps)?;
+    step(&mut steps, backend, release, &place::dist())?;
+    sizes::print(&place::dist().join("wasm"))
+}
+
+/// Builds one file into a page, as a step.
+pub fn step(steps: &mut Steps, backend: Backend, release: bool, page: &Path) -> Result<()> {
+    let kind = if release { "release" } else { "development" };
+    let title = format!("{} build for the browser ({kind})", backend.title());
+    steps.run(&title, backend.minutes(release), || {
+        build(backend, release, page)
+    })
+}
+
+/// Builds one file into `PAGE/wasm/FOLDER`. A page served meanwhile sees the old file or the whole
+/// new one.
+pub fn build(backend: Backend, release: bool, page: &Path) -> Result<()> {
+    compile(backend, release)?;
+    let output = page.join("wasm").join(backend.folder());
+    let partial = output.with_extension("partial");
+    place::remove_tree(&partial)?;
+    bind(&compiled(backend, release)?, release, &partial)?;
+    if release {
+        optimise(backend, &partial.join(format!("{MODULE}_bg.wasm")))?;
+    }
+    place::remove_tree(&output)?;
+    fs::rename(&partial, &output)
+        .with_context(|| format!("cannot move the new files to {}", output.display()))
+}
+
+/// `cargo rustc --crate-type cdylib`, because cargo leaves LTO out where a library is an rlib too.
+fn compile(backend: Backend, release: bool) -> Result<()> {
+    process::run(
+        process::cargo()
+            .args([
+                "rustc",
+                "--package",
+                "touchstone",
+                "--lib",
+                "--crate-type",
+                "cdylib",
+            ])
+            .args([
+                "--target",
+                "wasm32-unknown-unknown",
+                "--no-default-features",
+            ])
+            .args([
+                "--features",
+                backend.features(),
+                "--profile",
+                backend.profile(release),
+            ]),
+    )
+}
+
+fn compiled(backend: Backend, release: bool) -> Result<PathBuf> {
+    let folder = place::target()?
+        .join("wasm32-unknown-unknown")
+        .join(backend.profile(release));
+    Ok(folder.join(format!("{MODULE}.wasm")))
+}
+
+fn bind(wasm: &Path, release: bool, output: &Path) -> Result<()> {
+    let mut bindgen = process::command("wasm-bindgen");
+    bindgen.args([
+        "--target",
+        "web",
+        "--no-typescript",
+        "--out-name",
+        MODULE,
+        "--out-dir",
+    ]);
+    bindgen.arg(output).arg(wasm);
+    if release {
+        // Not `strip = true`: that removes the section in which wasm-bindgen reads the features.
+        bindgen.args(["--remove-name-section", "--remove-producers-section"]);
+    }
+    process::run(&mut bindgen)
+}
+
+/// Saves some more bytes where Binaryen's wasm-opt is installed; the file works without.
+fn optimise(backend: Backend, wasm: &Path) -> Result<()> {
+    let Some(wasm_opt) = process::find("wasm-opt") else {
+        println!("    no wasm-opt on the PATH: the file stays as the compiler made it");
+        return Ok(());
+    };
+    let level = match backend {
+        Backend::Cpu => "-O3",
+        Backend::WebGpu => "-Oz",
+    };
+    let smaller = wasm.with_extension("opt");
+    process::run(
+        process::command(wasm_opt)
+            .args([
+                level,
+                "--enable-simd",
+                "--enable-bulk-memory",
+                "--enable-sign-ext",
+            ])
+            .args([
+                "--enable-nontrapping-float-to-int",
+                "--enable-mutable-globals",
+            ])
+            .args(["--enable-reference-types", "--enable-multivalue"])
+            .arg(wasm)
+            .arg("-o")
+            .arg(&smaller),
+    )?;
+    fs::rename(&smaller, wasm).with_context(|| format!("cannot replace {}", wasm.display()))
+}
