@@ -3,6 +3,7 @@
 //! Everything native is compiled in the release profile: tests run the encoder, and the lints, the
 //! documentation, the tests and the companion then share their dependencies.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -93,8 +94,13 @@ fn test(steps: &mut Steps, browser: &Browser) -> Result<()> {
         process::run(process::cargo().args(["test", "--quiet", "--package", "xtask"]))
     })?;
     steps.run("Tests, native and in the browser", 5.0, || {
-        process::run(&mut with_page(cargo("test"), browser)?)
-            .context("a test failed; screenshots of the browser lie in target/artefacts")
+        let artefacts = artefacts()?;
+        process::run(&mut with_page(cargo("test"), browser)?).with_context(|| {
+            format!(
+                "a test failed; screenshots of the browser lie in {}",
+                artefacts.display()
+            )
+        })
     })
 }
 
@@ -138,8 +144,12 @@ fn with_page(mut cargo: Command, browser: &Browser) -> Result<Command> {
     cargo
         .env("TOUCHSTONE_DIST", place::dist())
         .env("TOUCHSTONE_MODEL", place::model()?)
-        .env("TOUCHSTONE_ARTEFACTS", place::target()?.join("artefacts"))
+        .env("TOUCHSTONE_ARTEFACTS", artefacts()?)
         .env(browser::CHROMIUM, &browser.chromium)
         .env(browser::CHROMEDRIVER, &browser.chromedriver);
     Ok(cargo)
+}
+
+fn artefacts() -> Result<PathBuf> {
+    Ok(place::target()?.join("artefacts"))
 }

@@ -12,13 +12,13 @@ use crate::{place, process};
 
 /// The committed heads and the code that packs them: when one changes, the bundle is made again.
 const INPUTS: [&str; 7] = [
-    "models/default",
+    HEADS,
     "src/bundle.rs",
-    "src/bundle",
     "src/cli/fetch.rs",
+    "src/cli/import.rs",
     "src/cli/pack.rs",
-    "src/train/fetch.rs",
-    "src/train/pack.rs",
+    "src/encoder/quant.rs",
+    "src/encoder/weights.rs",
 ];
 const HEADS: &str = "models/default";
 
@@ -101,4 +101,19 @@ fn fingerprint() -> String {
         fs::read(&file).unwrap_or_default().hash(&mut hasher);
     }
     format!("{:016x}", hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_input_is_there() {
+        for input in INPUTS {
+            assert!(
+                place::root().join(input).exists(),
+                "{input} has moved: name its new place"
+            );
+        }
+    }
 }

@@ -4,7 +4,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::step::Steps;
 use crate::wasm::{self, Backend};
@@ -61,28 +61,29 @@ pub fn finish(steps: &mut Steps, release: bool) -> Result<()> {
     Ok(())
 }
 
-/// `cargo xtask complete`, Trunk's `post_build` hook: plain files, the model, the WebGPU build.
+/// `cargo xtask complete`, Trunk's `post_build` hook: the model and the WebGPU build.
 pub fn complete() -> Result<()> {
     let staging = env::var_os("TRUNK_STAGING_DIR")
         .map(PathBuf::from)
         .context("`complete` is Trunk's hook; run `cargo xtask build` instead")?;
-    copy_files(&staging)?;
+    ensure_cpu_build(&staging)?;
     if place::model()?.join("bundle.json").is_file() {
-        place::copy_tree(&place::model()?, &staging.join("model"), false)?;
+        place::copy_tree(&place::model()?, &staging.join("model"))?;
     } else {
         println!("no packed model yet: `cargo xtask build` makes one");
     }
     complete_wasm(&staging)
 }
 
-/// Everything in `web/` that Trunk has not placed, and the metric catalogue.
-fn copy_files(staging: &Path) -> Result<()> {
-    let root = place::root();
-    place::copy_tree(&root.join("web"), staging, true)?;
-    place::copy_file(
-        &root.join("src/metric/catalogue.json"),
-        &staging.join("metrics.json"),
-    )
+/// Trunk puts the CPU build where the rust link in `index.html` says.
+fn ensure_cpu_build(staging: &Path) -> Result<()> {
+    if !staging.join("wasm/cpu/touchstone_bg.wasm").is_file() {
+        bail!(
+            "Trunk left no wasm/cpu/touchstone_bg.wasm: the rust link of index.html needs \
+             `data-target-path=\"wasm/cpu\"`"
+        );
+    }
+    Ok(())
 }
 
 /// What a plain `trunk build` lacks: `--release` has both files as shipped.

@@ -65,8 +65,8 @@ pub fn locked_version(package: &str) -> Result<String> {
     }
 }
 
-/// Copies a folder; a file already there stays when `keep` is set.
-pub fn copy_tree(from: &Path, to: &Path, keep: bool) -> Result<()> {
+/// Copies a folder.
+pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
     for entry in
         fs::read_dir(from).with_context(|| format!("cannot read the folder {}", from.display()))?
@@ -74,8 +74,8 @@ pub fn copy_tree(from: &Path, to: &Path, keep: bool) -> Result<()> {
         let entry = entry?;
         let target = to.join(entry.file_name());
         if entry.file_type()?.is_dir() {
-            copy_tree(&entry.path(), &target, keep)?;
-        } else if !(keep && target.exists()) {
+            copy_tree(&entry.path(), &target)?;
+        } else {
             copy_file(&entry.path(), &target)?;
         }
     }
@@ -83,7 +83,7 @@ pub fn copy_tree(from: &Path, to: &Path, keep: bool) -> Result<()> {
 }
 
 /// Copies a file; the error names both ends.
-pub fn copy_file(from: &Path, to: &Path) -> Result<()> {
+fn copy_file(from: &Path, to: &Path) -> Result<()> {
     fs::copy(from, to)
         .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
     Ok(())
