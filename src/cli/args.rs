@@ -39,7 +39,7 @@ enum Command {
 }
 
 /// Which bundle a command uses.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct BundleArgs {
     /// Bundle folder; the default model when left out (fetched and packed on first use).
     #[arg(long, value_name = "DIR")]
@@ -105,8 +105,11 @@ impl Cli {
 fn run_fetch(args: FetchArgs) -> Result<()> {
     let output = args.output.map_or_else(model::checkpoint_folder, Ok)?;
     fetch::fetch(args.from, &output)?;
-    println!("{} is in {}", fetch::DEFAULT_MODEL, output.display());
-    Ok(())
+    super::print(format!(
+        "{} is in {}",
+        fetch::DEFAULT_MODEL,
+        output.display()
+    ))
 }
 
 fn run_pack(args: &PackArgs) -> Result<()> {
@@ -122,8 +125,15 @@ fn run_pack(args: &PackArgs) -> Result<()> {
         &args.output,
     )?;
     for (name, entry) in &manifest.files {
-        println!("{:>12} bytes  {}  {name}", entry.bytes, &entry.sha256[..16]);
+        super::print(format!(
+            "{:>12} bytes  {}  {name}",
+            entry.bytes,
+            &entry.sha256[..16]
+        ))?;
     }
-    println!("packed {} into {}", manifest.name, args.output.display());
-    Ok(())
+    super::print(format!(
+        "packed {} into {}",
+        manifest.name,
+        args.output.display()
+    ))
 }

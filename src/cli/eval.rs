@@ -45,12 +45,10 @@ pub fn run(args: &EvalArgs) -> Result<()> {
     if args.json {
         let all = evaluation(&judged.iter().collect::<Vec<_>>())?;
         let whole = json!({ "unseen": unseen, "seen": seen, "all": all });
-        println!("{whole:#}");
-        return Ok(());
+        return super::print(format!("{whole:#}"));
     }
-    print("prompts not in the training data", unseen);
-    print("prompts SEEN in training: no evidence of quality", seen);
-    Ok(())
+    print("prompts not in the training data", unseen)?;
+    print("prompts SEEN in training: no evidence of quality", seen)
 }
 
 /// Scored rows; those that fail end the evaluation, since a figure over the rest would flatter.
@@ -85,11 +83,11 @@ fn evaluation(judged: &[&(&Row, Case)]) -> Result<Option<Evaluation>> {
     Evaluation::new(&cases, &sources, &languages).map(Some)
 }
 
-fn print(title: &str, evaluation: Option<Evaluation>) {
-    match evaluation {
-        Some(evaluation) => println!("{}", evaluation.table(title)),
-        None => println!("{title}: no rows\n"),
-    }
+fn print(title: &str, evaluation: Option<Evaluation>) -> Result<()> {
+    super::print(match evaluation {
+        Some(evaluation) => evaluation.table(title).to_string(),
+        None => format!("{title}: no rows\n"),
+    })
 }
 
 /// Hashes of the prompts the heads were trained on.

@@ -8,6 +8,7 @@ use super::args::BundleArgs;
 use super::model;
 use crate::bundle::Manifest;
 use crate::error::{Error, ErrorKind, Result};
+use crate::heads::HeadsInfo;
 
 /// Arguments of `touchstone inspect`.
 #[derive(Args)]
@@ -26,43 +27,47 @@ pub fn run(args: &InspectArgs) -> Result<()> {
     })?;
     bundle.verify_all()?;
     if args.json {
-        let json = serde_json::to_string_pretty(&bundle.manifest)
-            .map_err(|error| Error::new(ErrorKind::Format, error.to_string()))?;
-        println!("{json}");
-        return Ok(());
+        let json = serde_json::to_string_pretty(&bundle.manifest);
+        return super::print(json.map_err(|e| Error::new(ErrorKind::Format, e.to_string()))?);
     }
-    println!("bundle   {} ({})", bundle.manifest.name, bundle.id);
-    card(&bundle.manifest);
-    Ok(())
+    let mut lines = vec![format!("bundle   {} ({})", bundle.manifest.name, bundle.id)];
+    lines.extend(encoder_card(&bundle.manifest));
+    lines.extend(heads_card(bundle.manifest.heads.as_ref()));
+    super::print(lines.join("\n"))
 }
 
-fn card(manifest: &Manifest) {
+fn encoder_card(manifest: &Manifest) -> Vec<String> {
     let encoder = &manifest.encoder;
-    println!("encoder  {}: {}", encoder.name, encoder.source);
-    println!("weights  {}", encoder.quantisation);
-    for (name, entry) in &manifest.files {
-        println!(
-            "file     {name}, {} bytes, SHA-256 {}, verified",
-            entry.bytes, entry.sha256
-        );
-    }
-    for licence in &manifest.licences {
-        println!(
+    let mut lines = vec![
+        format!("encoder  {}: {}", encoder.name, encoder.source),
+        format!("weights  {}", encoder.quantisation),
+    ];
+    lines.extend(manifest.files.iter().map(|(name, entry)| {
+        let (bytes, sha256) = (entry.bytes, &entry.sha256);
+        format!("file     {name}, {bytes} bytes, SHA-256 {sha256}, verified")
+    }));
+    lines.extend(manifest.licences.iter().map(|licence| {
+        format!(
             "licence  {}: {} ({})",
             licence.of, licence.licence, licence.source
-        );
-    }
-    let Some(heads) = &manifest.heads else {
-        println!("heads    none: the bundle embeds but does not score");
-        return;
+        )
+    }));
+    lines
+}
+
+fn heads_card(heads: Option<&HeadsInfo>) -> Vec<String> {
+    let Some(heads) = heads else {
+        return vec!["heads    none: the bundle embeds but does not score".into()];
     };
-    println!(
-        "heads    {} members, {} anchors",
-        heads.config.projections.len(),
-        heads.anchors.len()
+    let (members, anchors) = (heads.config.projections.len(), heads.anchors.len());
+    let mut lines = vec![
+        format!("heads    {members} members, {anchors} anchors"),
+        format!("run      {:#}", heads.training["arguments"]),
+    ];
+    lines.extend(
+        heads.evaluation["table"]
+            .as_str()
+            .map(|table| format!("\n{table}")),
     );
-    println!("run      {:#}", heads.training["arguments"]);
-    if let Some(report) = heads.evaluation["table"].as_str() {
-        println!("\n{report}");
-    }
+    lines
 }

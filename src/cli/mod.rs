@@ -15,6 +15,7 @@ pub mod rows;
 mod score;
 pub mod serve;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -53,6 +54,19 @@ pub(crate) fn io(what: &str, path: &Path, error: &dyn std::fmt::Display) -> Erro
         ErrorKind::Io,
         format!("cannot {what} {}: {error}", path.display()),
     )
+}
+
+/// Prints one line, or lines, of results. A reader that has seen enough (`| head`) is no failure.
+///
+/// # Errors
+/// `Io` when standard output refuses for another reason.
+pub fn print(text: impl std::fmt::Display) -> Result<()> {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(io("write to", Path::new("standard output"), &error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Runs a future of the library to its end on this thread.

@@ -66,8 +66,7 @@ fn score_one(args: &ScoreArgs) -> Result<()> {
     let score = block_on(model::scorer(&args.bundle)?.score(&task))?;
     let json = serde_json::to_string_pretty(&score)
         .map_err(|error| Error::new(ErrorKind::Format, error.to_string()))?;
-    println!("{json}");
-    Ok(())
+    super::print(json)
 }
 
 fn score_file(args: &ScoreArgs, file: &std::path::Path, output: &std::path::Path) -> Result<()> {

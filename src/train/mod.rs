@@ -33,7 +33,7 @@ pub struct TrainArgs {
     /// Bundle whose encoder is used; the default encoder when left out.
     #[command(flatten)]
     #[serde(skip)]
-    pub bundle: BundleArgsSlot,
+    pub bundle: BundleArgs,
     /// Folder for the trained heads (heads.json, heads.safetensors).
     #[arg(long, short)]
     #[serde(skip)]
@@ -83,14 +83,6 @@ pub struct TrainArgs {
     pub seed: u64,
 }
 
-/// [`BundleArgs`] with the traits of a run record.
-#[derive(Args, Clone, Debug, Default)]
-pub struct BundleArgsSlot {
-    /// Bundle folder; the default encoder when left out (fetched and packed on first use).
-    #[arg(long, value_name = "DIR")]
-    pub bundle: Option<PathBuf>,
-}
-
 fn layout(text: &str) -> std::result::Result<Layout, String> {
     match text {
         "separate" => Ok(Layout::Separate),
@@ -138,7 +130,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     data.summarise();
     let config = args.config(data.width());
     let evaluation = record::evaluate(&data, &config, args)?;
-    println!("{}", evaluation.table);
+    crate::cli::print(&evaluation.table)?;
     let Some(output) = &args.output else {
         eprintln!("no --output: the heads are not fitted or written");
         return Ok(());
@@ -162,9 +154,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
 /// first use.
 fn encoder_bundle(args: &TrainArgs) -> Result<BundleArgs> {
     if args.bundle.bundle.is_some() {
-        return Ok(BundleArgs {
-            bundle: args.bundle.bundle.clone(),
-        });
+        return Ok(args.bundle.clone());
     }
     let folder = model::cache_folder()?.join("encoder");
     if !folder.join(crate::bundle::MANIFEST).exists() {

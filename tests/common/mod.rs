@@ -18,9 +18,15 @@ pub fn json(name: &str) -> serde_json::Value {
     serde_json::from_slice(&bytes).expect("the fixture is JSON")
 }
 
-/// The companion, run with `args`; embeddings go to a cache of the test's own.
+/// Downloads and embeddings of the tests, apart from the user's own.
+fn cache() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")
+}
+
+/// The companion, run with `args`.
 pub fn touchstone(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_touchstone"));
+    command.env("TOUCHSTONE_CACHE", cache());
     command.args(args).output().expect("the companion starts")
 }
 
@@ -52,8 +58,7 @@ pub fn real_model() -> &'static Path {
             return folder.into();
         }
         stdout(&["inspect"]);
-        let cache = touchstone::cli::model::cache_folder().expect("a cache folder");
-        let folders = std::fs::read_dir(cache).expect("the cache is there");
+        let folders = std::fs::read_dir(cache()).expect("the cache is there");
         let mut folders = folders.filter_map(|entry| Some(entry.ok()?.path()));
         let newest = folders.find(|path| path.to_string_lossy().contains("model-"));
         newest.expect("inspect sets the default model up")
