@@ -49,7 +49,7 @@ struct Sheet {
 
 enum Sink {
     Plain(BufWriter<File>),
-    Packed(GzEncoder<BufWriter<File>>),
+    Packed(Box<GzEncoder<BufWriter<File>>>),
 }
 
 impl Writer {
@@ -71,7 +71,10 @@ impl Writer {
         let file = BufWriter::new(File::create(&unfinished).map_err(|e| io("write", target, e))?);
         let (plain, packed) = unpacked_name(&name.to_string_lossy());
         let sink = if packed {
-            Sink::Packed(GzEncoder::new(file, flate2::Compression::default()))
+            Sink::Packed(Box::new(GzEncoder::new(
+                file,
+                flate2::Compression::default(),
+            )))
         } else {
             Sink::Plain(file)
         };
