@@ -42,7 +42,7 @@ import { PROTOCOL, TouchstoneError } from "./protocol.js";
  * @property {() => any} info
  * @property {() => void} free
  *
- * @typedef {{ load: (manifest: Uint8Array, files: Record<string, Uint8Array>, backend: Backend) => Promise<WebScorer> }} ScorerClass
+ * @typedef {{ load: (manifest: Uint8Array, files: Record<string, Uint8Array>) => Promise<WebScorer> }} ScorerClass
  *
  * @typedef {{ id: number, message: any, abort: AbortController, answered: boolean }} Job
  */
@@ -274,8 +274,10 @@ async function makeScorer(job, build, backend, bundle) {
   progress(job, "verify", "Checking every byte of the model");
   const deadline = backend === "webgpu" ? DEVICE_DEADLINE : undefined;
   try {
-    // A copy of the record: the scorer may empty it, and a fallback needs the files again.
-    const made = await guard(() => build.load(bundle.manifest, { ...bundle.files }, backend), deadline);
+    // The scorer empties the record, which frees each file as soon as wasm has its copy. WebGPU gets
+    // a copy of the record, since a fallback needs the files again.
+    const files = backend === "cpu" ? bundle.files : { ...bundle.files };
+    const made = await guard(() => build.load(bundle.manifest, files), deadline);
     job.abort.signal.throwIfAborted();
     progress(job, "warm-up", `Warming up on ${NAMES[backend]}`);
     await guard(() => made.warm_up(), deadline);
