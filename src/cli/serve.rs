@@ -56,7 +56,7 @@ pub struct ServeArgs {
     /// Port to listen on; 0 takes any free one.
     #[arg(long, default_value_t = 8080)]
     pub port: u16,
-    /// Origin that may embed the page in a frame (scheme://host[:port] or 'self'); repeatable.
+    /// Origin that may embed the page in a frame (`scheme://host:port`, the port optional, or `'self'`); repeatable.
     #[arg(long = "frame-ancestor", value_name = "ORIGIN")]
     pub frame_ancestors: Vec<String>,
 }
