@@ -1,7 +1,8 @@
 //! Projection heads on frozen embeddings (the recipe's approach 1), all members at once.
 //!
 //! Each member projects the pooled segments and the metric into a small space, forms interaction
-//! features there and regresses the score with a small MLP. Members are stacked along the first
+//! features there and regresses the score with a small MLP; a linear path from the vectors and
+//! their products carries what a plain ridge regression would find. Members are stacked along the first
 //! axis, so the whole ensemble is a handful of batched products; members of a smaller projection
 //! size leave the remaining columns at zero.
 
@@ -16,6 +17,9 @@ use crate::error::Result;
 
 /// Interaction features, each as wide as the projection.
 const FEATURES: usize = 8;
+
+/// Inputs of the linear path, each as wide as the encoder's vectors.
+const DIRECT: usize = 4;
 
 /// Pools that are projected, in the order of their weights; the metric comes last.
 const PROJECTED: [Pool; 3] = [Pool::System, Pool::User, Pool::Response];
@@ -70,6 +74,14 @@ impl Stacked {
         }
     }
 
+    /// The same with all weights zero: a path that starts silent.
+    fn zeros(members: usize, inputs: usize, outputs: usize, device: &Device) -> Self {
+        Self {
+            weight: Initializer::Zeros.init([members, inputs, outputs], device),
+            bias: Initializer::Zeros.init([members, 1, outputs], device),
+        }
+    }
+
     fn load(name: &str, shape: [usize; 3], weights: &Weights, device: &Device) -> Result<Self> {
         let [members, _, outputs] = shape;
         let tensor = |part: &str, shape: [usize; 3]| -> Result<Param<Tensor<3>>> {
@@ -98,6 +110,8 @@ pub struct ProjectionHeads {
     metric: Stacked,
     hidden: Stacked,
     output: Stacked,
+    /// The linear path.
+    direct: Stacked,
     /// `[members, 1, projection]`: 1 in the columns a member uses.
     columns: Tensor<3>,
     dropout: Dropout,
@@ -119,6 +133,7 @@ impl ProjectionConfig {
         layers.push(("metric".into(), [members, size, size]));
         layers.push(("hidden".into(), [members, FEATURES * size, self.hidden]));
         layers.push(("output".into(), [members, self.hidden, 1]));
+        layers.push(("direct".into(), [members, DIRECT * self.width, 1]));
         layers
     }
 
@@ -137,8 +152,13 @@ impl ProjectionConfig {
 
     /// Fresh members, from the device's seed.
     pub fn init(&self, device: &Device) -> ProjectionHeads {
-        let build = |_: &str, [members, inputs, outputs]: [usize; 3]| {
-            Ok(Stacked::new(members, inputs, outputs, device))
+        let build = |name: &str, [members, inputs, outputs]: [usize; 3]| {
+            let layer = if name == "direct" {
+                Stacked::zeros
+            } else {
+                Stacked::new
+            };
+            Ok(layer(members, inputs, outputs, device))
         };
         self.build(build, device)
             .expect("building fresh layers cannot fail")
@@ -154,12 +174,13 @@ impl ProjectionConfig {
             .map(|(name, shape)| layer(&name, shape))
             .collect::<Result<Vec<_>>>()?;
         let mut last = || layers.pop().expect("layers() lists every layer");
-        let (output, hidden, metric) = (last(), last(), last());
+        let (direct, output, hidden, metric) = (last(), last(), last(), last());
         Ok(ProjectionHeads {
             inputs: layers,
             metric,
             hidden,
             output,
+            direct,
             columns: self.columns(device),
             dropout: DropoutConfig::new(self.dropout).init(),
         })
@@ -176,6 +197,18 @@ impl ProjectionConfig {
         );
         Tensor::from_data(columns, device)
     }
+}
+
+/// Inputs of the linear path, `[1, tasks, DIRECT x width]`.
+fn products(inputs: &HeadInputs) -> Tensor<3> {
+    let (user, response) = (inputs.pool(Pool::User), inputs.pool(Pool::Response));
+    let products = vec![
+        user.clone() * response.clone(),
+        response.clone() * inputs.metric.clone(),
+        user,
+        response,
+    ];
+    Tensor::cat(products, 1).unsqueeze()
 }
 
 impl ProjectionHeads {
@@ -206,6 +239,7 @@ impl ProjectionHeads {
             ("metric", &self.metric),
             ("hidden", &self.hidden),
             ("output", &self.output),
+            ("direct", &self.direct),
         ];
         inputs
             .chain(rest)
@@ -220,6 +254,7 @@ impl ProjectionHeads {
 
     /// Unclamped scores `[members, tasks, 1]`, 0 to 10 in the training data.
     pub fn forward(&self, inputs: HeadInputs) -> Tensor<3> {
+        let direct = self.direct.forward(self.dropout.forward(products(&inputs)));
         let [system, user, response] = PROJECTED.map(|pool| {
             let projected = self.inputs[pool as usize].forward(inputs.pool(pool).unsqueeze());
             projected * self.columns.clone()
@@ -239,6 +274,7 @@ impl ProjectionHeads {
         ];
         let features = self.dropout.forward(Tensor::cat(features, 2));
         let hidden = self.dropout.forward(gelu(self.hidden.forward(features)));
-        self.output.forward(hidden).mul_scalar(5.0).add_scalar(5.0)
+        let score = self.output.forward(hidden) + direct;
+        score.mul_scalar(5.0).add_scalar(5.0)
     }
 }
