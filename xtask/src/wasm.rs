@@ -92,7 +92,7 @@ pub fn build(backend: Backend, release: bool, page: &Path) -> Result<()> {
     let output = page.join("wasm").join(backend.folder());
     let partial = output.with_extension("partial");
     place::remove_tree(&partial)?;
-    bind(&compiled(backend, release)?, release, &partial)?;
+    bind(&compiled(backend, release)?, &partial)?;
     if release {
         optimise(backend, &partial.join(format!("{MODULE}_bg.wasm")))?;
     }
@@ -134,7 +134,7 @@ fn compiled(backend: Backend, release: bool) -> Result<PathBuf> {
     Ok(folder.join(format!("{MODULE}.wasm")))
 }
 
-fn bind(wasm: &Path, release: bool, output: &Path) -> Result<()> {
+fn bind(wasm: &Path, output: &Path) -> Result<()> {
     let mut bindgen = process::command("wasm-bindgen");
     bindgen.args([
         "--target",
@@ -144,11 +144,9 @@ fn bind(wasm: &Path, release: bool, output: &Path) -> Result<()> {
         MODULE,
         "--out-dir",
     ]);
+    // Not `strip = true`: that removes the section in which wasm-bindgen reads the features.
+    bindgen.args(["--remove-name-section", "--remove-producers-section"]);
     bindgen.arg(output).arg(wasm);
-    if release {
-        // Not `strip = true`: that removes the section in which wasm-bindgen reads the features.
-        bindgen.args(["--remove-name-section", "--remove-producers-section"]);
-    }
     process::run(&mut bindgen)
 }
 
