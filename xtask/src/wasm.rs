@@ -136,17 +136,10 @@ fn compiled(backend: Backend, release: bool) -> Result<PathBuf> {
 
 fn bind(wasm: &Path, output: &Path) -> Result<()> {
     let mut bindgen = process::command("wasm-bindgen");
-    bindgen.args([
-        "--target",
-        "web",
-        "--no-typescript",
-        "--out-name",
-        MODULE,
-        "--out-dir",
-    ]);
+    bindgen.args(["--target", "web", "--no-typescript", "--out-name", MODULE]);
     // Not `strip = true`: that removes the section in which wasm-bindgen reads the features.
     bindgen.args(["--remove-name-section", "--remove-producers-section"]);
-    bindgen.arg(output).arg(wasm);
+    bindgen.arg("--out-dir").arg(output).arg(wasm);
     process::run(&mut bindgen)
 }
 
