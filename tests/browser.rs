@@ -14,7 +14,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
 use touchstone::cli::{model, serve};
-use touchstone::{Backend, Scorer, Task};
+use touchstone::{Backend, Score, Scorer, Task};
 
 /// One browser at a time: two cores do not carry more.
 static ONE: Mutex<()> = Mutex::const_new(());
@@ -253,12 +253,11 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// The native score of the same task on the same bundle.
-fn native(bundle: &Path, task: &Task) -> f64 {
+/// The native Score of the same task on the same bundle.
+fn native(bundle: &Path, task: &Task) -> Score {
     let bundle = model::read_bundle(bundle).unwrap();
     let scorer = Scorer::load(bundle, Backend::Cpu, &burn::tensor::Device::flex()).unwrap();
-    let score = touchstone::cli::block_on(scorer.score(task)).unwrap();
-    f64::from(score.score)
+    touchstone::cli::block_on(scorer.score(task)).unwrap()
 }
 
 fn task(metric: &str, user: &str, response: &str) -> Task {
@@ -276,11 +275,25 @@ async fn score_as_native(page: &Page, bundle: &Path, task: &Task) -> Value {
     page.fill("#user", &task.user).await;
     page.fill("#response", &task.response).await;
     let score = page.score().await;
-    let (found, expected) = (score["score"].as_f64().unwrap(), native(bundle, task));
+    let (found, native) = (score["score"].as_f64().unwrap(), native(bundle, task));
+    let expected = f64::from(native.score);
+    assert!(
+        (0.1..9.9).contains(&expected),
+        "a score at the end of the scale compares nothing"
+    );
     assert!(
         (found - expected).abs() < TOLERANCE,
         "{task:?}: {found}, native {expected}"
     );
+    for (found, native) in score["anchors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(&native.anchors)
+    {
+        let difference = found["similarity"].as_f64().unwrap() - f64::from(native.similarity);
+        assert!(difference.abs() < 1e-3, "{found}, native {native:?}");
+    }
     score
 }
 

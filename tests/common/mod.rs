@@ -97,9 +97,9 @@ pub fn build_tiny_bundle(folder: &Path) {
         "--folds",
         "3",
         "--projections",
-        "8,4",
+        "4,2",
         "--hidden",
-        "8",
+        "4",
         "--max-tokens",
         "64",
     ];
