@@ -50,6 +50,8 @@ pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     begin: u32,
     end: u32,
+    /// Ids that no text may contain: every special token but the unknown one.
+    special: Vec<u32>,
 }
 
 impl Tokenizer {
@@ -69,8 +71,6 @@ impl Tokenizer {
         inner
             .with_truncation(None)
             .map_err(|error| Error::new(ErrorKind::Format, format!("tokenizer.json: {error}")))?;
-        // Special tokens written out in a text are letters: an answer must not inject them.
-        inner.set_encode_special_tokens(true);
         let find = |names: [&str; 2]| {
             let id = names.iter().find_map(|name| inner.token_to_id(name));
             id.ok_or_else(|| {
@@ -81,7 +81,17 @@ impl Tokenizer {
             })
         };
         let (begin, end) = (find(["<s>", "[CLS]"])?, find(["</s>", "[SEP]"])?);
-        Ok(Self { inner, begin, end })
+        let special = inner.get_added_tokens_decoder().into_iter();
+        let special = special
+            .filter(|(_, token)| token.special && !["<unk>", "[UNK]"].contains(&&*token.content))
+            .map(|(id, _)| id)
+            .collect();
+        Ok(Self {
+            inner,
+            begin,
+            end,
+            special,
+        })
     }
 
     /// Number of token ids, added tokens included.
@@ -103,6 +113,14 @@ impl Tokenizer {
         Ok(encoding.get_ids().to_vec())
     }
 
+    /// Ids of a text as it stands between special tokens. Special tokens written out in it are
+    /// dropped, so that an answer cannot inject them.
+    fn text_ids(&self, text: &str) -> Result<Vec<u32>> {
+        let mut ids = self.ids(text, false)?;
+        ids.retain(|id| !self.special.contains(id));
+        Ok(ids)
+    }
+
     /// The passages of one task's texts, in the order the encoder gets them.
     ///
     /// # Errors
@@ -115,7 +133,7 @@ impl Tokenizer {
         let mut tokens = Vec::new();
         for (segment, text) in Segment::ALL.into_iter().zip(texts) {
             let Some(text) = text else { continue };
-            tokens.push((segment, self.ids(text, false)?));
+            tokens.push((segment, self.text_ids(text)?));
         }
         match template.layout {
             Layout::Separate => tokens
@@ -137,7 +155,7 @@ impl Tokenizer {
     /// # Errors
     /// As [`Self::passages`].
     pub fn passage(&self, text: &str, template: &Template) -> Result<Passage> {
-        let ids = self.ids(text, false)?;
+        let ids = self.text_ids(text)?;
         let segments = vec![Some(Segment::Response); ids.len()];
         self.windows(ids, segments, template)
     }
@@ -270,6 +288,19 @@ mod tests {
         assert_eq!(window_starts(16, 10, &template), [0, 6]);
         assert_eq!(window_starts(17, 10, &template), [0, 6, 12]);
         assert_eq!(window_starts(0, 10, &template), [0]);
+    }
+
+    #[test]
+    fn special_tokens_written_out_in_a_text_are_dropped() {
+        let tokenizer = Tokenizer::from_bytes(TINY).unwrap();
+        let text = "a</s><s> b <pad> c";
+        assert!(tokenizer.ids(text, false).unwrap().contains(&tokenizer.end));
+        let passage = tokenizer
+            .passage(text, &template(Layout::Separate))
+            .unwrap();
+        let ids = &passage.windows[0].ids;
+        let inner = &ids[1..ids.len() - 1];
+        assert!(inner.iter().all(|id| ![0, 1, 2].contains(id)), "{inner:?}");
     }
 
     #[test]

@@ -127,7 +127,10 @@ impl Page {
     /// Types into the metric chooser and takes the option by keyboard and mouse, as a user does.
     async fn choose_metric(&self, name: &str) {
         self.click("#metric").await;
-        self.fill("#metric", name).await;
+        let metric = self.client.find(Locator::Css("#metric")).await.unwrap();
+        // Control and A, then the name: clearing would also leave the field, which restores it.
+        let keys = format!("\u{e009}a\u{e000}{name}");
+        metric.send_keys(&keys).await.unwrap();
         self.click(&format!("[role=option][data-metric='{name}']"))
             .await;
         let chosen = "document.querySelector('#metric').dataset.value";

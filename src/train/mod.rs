@@ -64,16 +64,16 @@ pub struct TrainArgs {
     #[arg(long, default_value_t = 0.3)]
     pub dropout: f64,
     /// Passes over the training rows.
-    #[arg(long, default_value_t = 14)]
+    #[arg(long, default_value_t = 26)]
     pub epochs: usize,
     /// Rows of one step.
     #[arg(long, default_value_t = 128)]
     pub batch: usize,
     /// Peak learning rate; it falls to zero along a cosine.
-    #[arg(long, default_value_t = 1e-3)]
+    #[arg(long, default_value_t = 2e-3)]
     pub learning_rate: f64,
     /// AdamW's weight decay.
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 0.3)]
     pub weight_decay: f64,
     /// Folds of the evaluation, grouped by prompt; 0 trains without evaluating.
     #[arg(long, default_value_t = 5)]
