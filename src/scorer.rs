@@ -9,7 +9,7 @@ use crate::encoder::{Encoder, POOLS, Pool, Weights, slot_weights};
 use crate::error::{Error, ErrorKind, Result};
 use crate::heads::{Heads, HeadsInfo, Support};
 use crate::metric::{self, Metric};
-use crate::text::{SEGMENTS, Task, Template};
+use crate::text::{SEGMENTS, Segment, Task, Template};
 use crate::tokenizer::{Passage, Tokenizer};
 
 /// Anchors reported with a score.
@@ -275,9 +275,14 @@ impl Scorer {
             Some(_) => None,
             None => Some(tokenizer.passage(&metric.text(), template)?),
         };
+        let passages = tokenizer.passages(task.segments(), template)?;
+        if present(&passages)[Segment::Response as usize] == 0.0 {
+            let message = "no token of the answer is left to score";
+            return Err(Error::new(ErrorKind::Input, message));
+        }
         Ok(Prepared {
             task,
-            passages: tokenizer.passages(task.segments(), template)?,
+            passages,
             anchor,
             own,
         })
@@ -336,7 +341,7 @@ impl Scorer {
         }
         let select = TensorData::new(select, [tasks.len(), count]);
         let own = Tensor::<2>::from_data(select, &device).matmul(all_pool(pooled));
-        normalise(known + own)
+        known + normalise(own)
     }
 
     fn report(&self, task: &Prepared, (members, similarities): (&[f32], &[f32])) -> Result<Score> {
@@ -406,8 +411,8 @@ impl Prepared<'_> {
     }
 
     fn truncated(&self) -> Option<Truncated> {
-        let kept = self.passages.iter().map(|passage| passage.kept).sum();
-        let of = self.passages.iter().map(|passage| passage.of).sum();
+        let kept = self.all_passages().map(|passage| passage.kept).sum();
+        let of = self.all_passages().map(|passage| passage.of).sum();
         (kept < of).then_some(Truncated { kept, of })
     }
 }

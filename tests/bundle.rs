@@ -146,6 +146,15 @@ fn missing_tensors_are_all_named() {
 }
 
 #[test]
+fn head_sizes_that_make_no_sense_are_refused() {
+    let (_guard, folder) = copy();
+    edit_manifest(&folder, |text| {
+        text.replace("\"hidden\": 4", "\"hidden\": 0")
+    });
+    assert!(score_with(&folder).contains("sizes make no sense"));
+}
+
+#[test]
 fn a_file_name_that_leaves_the_folder_is_refused() {
     let (_guard, folder) = copy();
     edit_manifest(&folder, |text| {

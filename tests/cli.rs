@@ -83,6 +83,12 @@ fn an_empty_answer_is_refused() {
 }
 
 #[test]
+fn an_answer_of_special_tokens_only_is_refused() {
+    let message = failure(&with_bundle(&score_args("fairness", "<s></s><pad>")));
+    assert!(message.contains("no token of the answer"), "{message}");
+}
+
+#[test]
 fn an_unknown_metric_is_answered_with_the_nearest_names() {
     let message = failure(&with_bundle(&score_args("over_rejecton", "yes")));
     assert!(

@@ -47,7 +47,7 @@ pub fn run(args: &EvalArgs) -> Result<()> {
         let whole = json!({ "unseen": unseen, "seen": seen, "all": all });
         return super::print(format!("{whole:#}"));
     }
-    print("prompts not in the training data", unseen)?;
+    print("prompts not word for word in the training data", unseen)?;
     print("prompts SEEN in training: no evidence of quality", seen)
 }
 
@@ -95,9 +95,13 @@ fn training_prompts(bundle: &mut Bundle) -> Result<HashSet<u64>> {
     let bytes = bundle.peek(HEADS)?;
     let tensors = safetensors::SafeTensors::deserialize(bytes)
         .map_err(|error| Error::new(ErrorKind::Format, format!("{HEADS}: {error}")))?;
-    let Ok(view) = tensors.tensor(TRAINING_PROMPTS) else {
-        return Ok(HashSet::new());
-    };
+    let view = tensors.tensor(TRAINING_PROMPTS).ok();
+    let view = view
+        .filter(|view| view.dtype() == safetensors::Dtype::U64)
+        .ok_or_else(|| {
+            let message = format!("{HEADS} does not say which prompts it was trained on");
+            Error::new(ErrorKind::Format, message)
+        })?;
     let hashes = view.data().chunks_exact(8);
     Ok(hashes
         .map(|bytes| u64::from_le_bytes(bytes.try_into().expect("8 bytes")))

@@ -252,6 +252,10 @@ impl Entry {
         let data = end
             .and_then(|end| file.get(self.offset..end))
             .ok_or_else(|| malformed(format!("{name} lies outside the file: it is cut short")))?;
+        let rows_of_blocks = |columns: &usize| *columns > 0 && columns.is_multiple_of(BLOCK);
+        if self.q4 && !matches!(shape, [_, columns] if rows_of_blocks(columns)) {
+            return Err(malformed(format!("{name} cannot be in 4-bit blocks")));
+        }
         let expected: usize = shape.iter().product();
         let bytes = if self.q4 {
             expected / BLOCK * 18

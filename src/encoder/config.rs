@@ -58,6 +58,15 @@ impl EncoderConfig {
             );
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
+        let sizes = [
+            self.intermediate_size,
+            self.vocab_size,
+            self.type_vocab_size,
+        ];
+        if sizes.contains(&0) || self.num_hidden_layers > 1024 {
+            let message = format!("the encoder's sizes make no sense: {self:?}");
+            return Err(Error::new(ErrorKind::Format, message));
+        }
         let heads = self.num_attention_heads;
         if heads == 0 || self.hidden_size == 0 || !self.hidden_size.is_multiple_of(heads) {
             let message = format!(

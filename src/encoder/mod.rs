@@ -60,11 +60,6 @@ impl Encoder {
         self.table.width()
     }
 
-    /// The device the layers run on.
-    pub fn device(&self) -> &Device {
-        &self.device
-    }
-
     /// Hidden states of `windows`: `[windows, longest, width]`, padding rows undefined.
     ///
     /// # Errors

@@ -70,10 +70,9 @@ impl<'a> Weights<'a> {
 
     /// Shape of `name`, quantised or not.
     pub fn shape(&self, name: &str) -> Option<Vec<usize>> {
-        if let Some(view) = self.view(name) {
-            return Some(view.shape().to_vec());
-        }
-        let (precision, codes) = self.quantised_view(name)?;
+        let Some((precision, codes)) = self.quantised_view(name) else {
+            return Some(self.view(name)?.shape().to_vec());
+        };
         let (rows, bytes) = (*codes.shape().first()?, *codes.shape().get(1)?);
         Some(vec![rows, bytes / precision.block_bytes() * BLOCK])
     }
@@ -100,7 +99,14 @@ impl<'a> Weights<'a> {
         let scale = self.view(&format!("{name}.scale"));
         let scales = scale.as_ref().map(|view| view.data()).unwrap_or_default();
         let blocks = codes.data().len() / precision.block_bytes();
-        if scales.len() != 2 * blocks || codes.shape().len() != 2 {
+        let whole = |bytes: &usize| *bytes > 0 && bytes.is_multiple_of(precision.block_bytes());
+        let fits = matches!(codes.shape(), [_, bytes] if whole(bytes))
+            && codes.dtype() == Dtype::U8
+            && scale
+                .as_ref()
+                .is_some_and(|scale| scale.dtype() == Dtype::F16)
+            && scales.len() == 2 * blocks;
+        if !fits {
             let message = format!(
                 "{}: {name} has {blocks} blocks but {} scales",
                 self.file,
@@ -117,11 +123,6 @@ impl<'a> Weights<'a> {
                 .map(|b| f16::from_le_bytes([b[0], b[1]]))
                 .collect(),
         }))
-    }
-
-    /// Every name a plain tensor is stored under (a head's or a checkpoint's).
-    pub fn names(&self) -> Vec<&str> {
-        self.tensors.names()
     }
 
     fn view(&self, name: &str) -> Option<TensorView<'_>> {

@@ -104,7 +104,11 @@ impl Heads {
     /// # Errors
     /// `Format` when tensors are missing, `Shape` when one does not fit `info`.
     pub fn load(info: &HeadsInfo, weights: &Weights, device: &Device) -> Result<Self> {
+        info.config.validate()?;
         let (metrics, width) = (info.anchors.len(), info.config.width);
+        if metrics == 0 {
+            return Err(Error::new(ErrorKind::Format, "the heads have no anchors"));
+        }
         let mut expected = info.config.expected_shapes();
         expected.push(("anchors".into(), vec![metrics, width]));
         expected.extend(Standard::expected_shapes(width));

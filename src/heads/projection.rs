@@ -13,7 +13,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use crate::encoder::{Pool, Weights};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// Interaction features, each as wide as the projection.
 const FEATURES: usize = 8;
@@ -118,6 +118,20 @@ pub struct ProjectionHeads {
 }
 
 impl ProjectionConfig {
+    /// Checks that members of these shapes can be built.
+    ///
+    /// # Errors
+    /// `Format` when a size is 0 or absurd, or the dropout is not a share below 1.
+    pub fn validate(&self) -> Result<()> {
+        let mut sizes = self.projections.iter().chain([&self.width, &self.hidden]);
+        let fits = sizes.all(|size| (1..=1 << 16).contains(size));
+        if fits && !self.projections.is_empty() && (0.0..1.0).contains(&self.dropout) {
+            return Ok(());
+        }
+        let message = format!("the heads' sizes make no sense: {self:?}");
+        Err(Error::new(ErrorKind::Format, message))
+    }
+
     /// Largest projection size, the stored width of every member.
     fn projection(&self) -> usize {
         self.projections.iter().copied().max().unwrap_or(0)

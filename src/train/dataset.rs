@@ -70,7 +70,12 @@ pub fn read(paths: &[PathBuf], sample: usize) -> Result<Rows> {
             eprintln!("{}: {summary}", path.display());
         }
         let file = all.files.len();
-        all.files.push(stem(path));
+        let name = stem(path);
+        if all.files.contains(&name) {
+            let message = format!("two files are called {name}: results are per file, rename one");
+            return Err(Error::new(ErrorKind::Input, message));
+        }
+        all.files.push(name);
         all.hashes
             .push(crate::bundle::sha256(&crate::cli::read(path)?));
         for row in keep(found.rows, sample)? {

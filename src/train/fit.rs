@@ -50,7 +50,7 @@ pub fn fit(
         let rows = &order[at..(at + args.batch).min(order.len())];
         let loss = loss(&members, data, rows, &standard, &weights, &device);
         let gradients = loss.backward();
-        if step % 50 == 0 {
+        if step % 50 == 0 || step + 1 == steps {
             check(&loss)?;
         }
         let gradients = GradientsParams::from_grads(gradients, &members);
@@ -145,7 +145,8 @@ fn inputs(data: &Dataset, rows: &[usize], standard: &Standard, device: &Device) 
     )
 }
 
-/// Means and inverse deviations of the rows' pools (where present) and metrics.
+/// Means and inverse deviations (0 for a constant feature) of the rows' pools, where present, and
+/// metrics.
 fn standardise(data: &Dataset, rows: &[usize]) -> Standard {
     let width = data.width();
     let (mut mean, mut scale) = (Vec::new(), Vec::new());
@@ -158,7 +159,12 @@ fn standardise(data: &Dataset, rows: &[usize]) -> Standard {
         let vectors: Vec<&[f32]> = rows.iter().filter(there).map(|&row| vector(row)).collect();
         let (means, deviations) = moments(&vectors, width);
         mean.extend(means.iter().map(|value| *value as f32));
-        scale.extend(deviations.iter().map(|value| 1.0 / value.max(1e-3) as f32));
+        // A constant feature says nothing and must not explode on the first value it did not have.
+        scale.extend(
+            deviations
+                .iter()
+                .map(|&d| if d < 1e-3 { 0.0 } else { (1.0 / d) as f32 }),
+        );
     }
     Standard::new(mean, scale, width)
 }

@@ -25,8 +25,8 @@ use dataset::Dataset;
 /// Arguments of `touchstone train`, also the record of the run.
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct TrainArgs {
-    /// Judged files: CSV, JSON (the challenge's form too) or JSON lines, also .gz. Rows whose
-    /// source is `authored` are trained on but never part of an evaluation of judged rows.
+    /// Judged files: CSV, JSON (the challenge's form too) or JSON lines, also .gz. Results are
+    /// per file: keep rows of your own making (source `authored`) in a file apart.
     #[arg(required = true)]
     #[serde(skip)]
     pub files: Vec<PathBuf>,
@@ -103,6 +103,16 @@ impl TrainArgs {
         }
     }
 
+    /// Refuses options that cannot work before anything is encoded.
+    fn check(&self) -> Result<()> {
+        self.config(1).validate()?;
+        if self.batch == 0 || self.folds == 1 {
+            let message = "--batch must be above 0, and --folds 0 or at least 2";
+            return Err(Error::new(ErrorKind::Input, message));
+        }
+        Ok(())
+    }
+
     fn config(&self, width: usize) -> ProjectionConfig {
         ProjectionConfig {
             width,
@@ -118,13 +128,11 @@ impl TrainArgs {
 /// # Errors
 /// `Data` for bad rows, `Input` for options that make no sense, and what encoding fails with.
 pub fn run(args: &TrainArgs) -> Result<()> {
-    if args.projections.is_empty() || args.projections.contains(&0) {
-        let message = "--projections needs at least one size, each above 0";
-        return Err(Error::new(ErrorKind::Input, message));
-    }
+    args.check()?;
     let mut bundle = model::open(&encoder_bundle(args)?)?;
-    let encoder_sha256 = bundle.manifest.files[crate::bundle::ENCODER].sha256.clone();
     let embedder = Embedder::load(&mut bundle, false, &burn::tensor::Device::flex())?;
+    // Loading has proved that the entry is there.
+    let encoder_sha256 = bundle.manifest.files[crate::bundle::ENCODER].sha256.clone();
     let rows = dataset::read(&args.files, args.sample)?;
     let data = Dataset::encode(rows, &embedder, &args.template(), &encoder_sha256)?;
     data.summarise();

@@ -113,15 +113,19 @@ impl Report {
         let best = single.into_iter().min_by(|a, b| a.rmse.total_cmp(&b.rmse));
         let constant = constant(rows, data, folds);
         let constant = Fit::new(&constant, &targets)?.rmse;
-        let ridge = Fit::new(&ridge_baseline(rows, data, folds)?, &targets)?;
+        // A baseline that cannot be fitted (too few prompts) is no reason to lose the run.
+        let ridge =
+            ridge_baseline(rows, data, folds).and_then(|scores| Fit::new(&scores, &targets));
         if ensemble.rmse >= constant {
             self.constant_not_beaten.push(name.into());
         }
-        if ensemble.rmse >= ridge.rmse {
-            self.ridge_not_beaten.push(name.into());
+        if let Ok(ridge) = ridge {
+            if ensemble.rmse >= ridge.rmse {
+                self.ridge_not_beaten.push(name.into());
+            }
+            self.ridge.insert(name.into(), ridge);
         }
         self.constant.insert(name.into(), constant);
-        self.ridge.insert(name.into(), ridge);
         self.ensemble.insert(name.into(), ensemble);
         self.best_member
             .extend(best.map(|best| (name.to_owned(), best)));
@@ -135,7 +139,9 @@ impl Report {
             if let Some(best) = self.best_member.get(name) {
                 table.push("  best member", best);
             }
-            table.push("  ridge", &self.ridge[name]);
+            if let Some(ridge) = self.ridge.get(name) {
+                table.push("  ridge", ridge);
+            }
         }
         let named = |names: &[String]| match names {
             [] => "none".to_owned(),
@@ -275,7 +281,7 @@ pub fn write(
     crate::cli::write(&output.join(HEADS_RECORD), &record)
 }
 
-/// Sorted hashes of the prompts of judged rows.
+/// Sorted hashes of the prompts of all rows.
 fn prompts(data: &Dataset) -> Stored {
     let mut hashes: Vec<u64> = (data.rows.examples.iter())
         .map(|example| prompt_hash(&example.row.user))
