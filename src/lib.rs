@@ -13,6 +13,7 @@ pub mod evaluate;
 pub mod heads;
 pub mod metric;
 pub mod scorer;
+pub mod surface;
 pub mod text;
 pub mod tokenizer;
 #[cfg(feature = "train")]

@@ -7,8 +7,9 @@ use unicode_script::{Script, UnicodeScript};
 use crate::bundle::{Bundle, ENCODER, HEADS, TOKENIZER};
 use crate::encoder::{Encoder, POOLS, Pool, Weights, slot_weights};
 use crate::error::{Error, ErrorKind, Result};
-use crate::heads::{Heads, HeadsInfo, Support};
+use crate::heads::{AnchorKind, Calibrated, Doubt, Heads, HeadsInfo, Raw, Support, Verdict};
 use crate::metric::{self, Metric};
+use crate::surface::{SURFACE, surface};
 use crate::text::{SEGMENTS, Segment, Task, Template};
 use crate::tokenizer::{Passage, Tokenizer};
 
@@ -32,7 +33,8 @@ pub enum Backend {
 pub struct Nearest {
     /// Name in the catalogue.
     pub metric: String,
-    /// Cosine of the text's vector to the anchor, both around their means; -1 to 1.
+    /// Cosine of the text's point to the anchor, in the heads' joint space (mean over its members)
+    /// or, where they have none, of the encoder's vectors around their means; -1 to 1.
     pub similarity: f32,
 }
 
@@ -63,18 +65,21 @@ pub struct Receipt {
 /// The one output; 10 is always the desired behaviour.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
-    /// Mean of the members, 0 to 10.
+    /// Mean of the members, calibrated where held-out rows allow it; 0 to 10.
     pub score: f32,
     /// The nearest whole score.
     pub rounded: u8,
-    /// Interval that holds the judge's score in `coverage` of cases, where one was calibrated.
+    /// Where a judge's score is expected, where the heads were calibrated.
     pub interval: Option<[f32; 2]>,
-    /// Share of judged scores inside such intervals on unseen prompts.
+    /// Share of judged scores inside such intervals on unseen prompts of the training data's kind;
+    /// none where nothing can be claimed (support is not `judged`).
     pub coverage: Option<f32>,
     /// What kind of examples the score rests on.
     pub support: Support,
     /// Whether the score should be read as "not sure".
     pub abstain: bool,
+    /// Why, where it should.
+    pub doubts: Vec<Doubt>,
     /// Score of each ensemble member.
     pub members: Vec<f32>,
     /// The nearest metric anchors, best first.
@@ -204,7 +209,7 @@ impl Scorer {
             bundle: &self.bundle,
             backend: self.backend,
             version: env!("CARGO_PKG_VERSION"),
-            members: self.info.config.projections.len(),
+            members: self.info.config.members(),
             training: &self.info.training,
             evaluation: &self.info.evaluation,
         }
@@ -252,30 +257,35 @@ impl Scorer {
         if prepared.is_empty() {
             return Ok(Vec::new());
         }
-        let (scores, similarities) = self.forward(&prepared)?;
-        let members = scores.dims()[1];
-        let row = members + similarities.dims()[1];
-        let values = read(Tensor::cat(vec![scores, similarities], 1)).await?;
-        let rows = prepared.iter().zip(values.chunks_exact(row));
-        rows.map(|(task, values)| self.report(task, values.split_at(members)))
-            .collect()
+        let values = read(self.forward(&prepared)?).await?;
+        if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+            let message = format!(
+                "the {:?} backend returned {value} instead of a score",
+                self.backend
+            );
+            return Err(Error::new(ErrorKind::Device, message));
+        }
+        let verdicts = self.heads.verdicts(&values);
+        let rows = prepared.iter().zip(verdicts);
+        Ok(rows
+            .map(|(task, verdict)| self.report(task, verdict))
+            .collect())
     }
 
     fn prepare<'a>(&self, task: &'a Task) -> Result<Prepared<'a>> {
         task.validate()?;
-        let metric = Metric::of_task(task)?;
         let template = &self.info.template;
         let tokenizer = &self.embedder.tokenizer;
-        let anchor = self
-            .info
-            .anchors
-            .iter()
-            .position(|name| *name == metric.name);
-        let own = match anchor {
-            Some(_) => None,
-            None => Some(tokenizer.passage(&metric.text(), template)?),
+        let anchor = (self.info.anchors.iter()).position(|name| *name == task.metric);
+        let own = match (anchor, self.info.anchor_kind) {
+            (Some(_), _) => None,
+            (None, AnchorKind::Text) => {
+                Some(tokenizer.passage(&Metric::of_task(task)?.text(), template)?)
+            }
+            (None, AnchorKind::Given) => return Err(without_vector(&task.metric)),
         };
         let passages = tokenizer.passages(task.segments(), template)?;
+        let surface = surface(task);
         if present(&passages)[Segment::Response as usize] == 0.0 {
             let message = "no token of the answer is left to score";
             return Err(Error::new(ErrorKind::Input, message));
@@ -283,19 +293,21 @@ impl Scorer {
         Ok(Prepared {
             task,
             passages,
+            surface,
             anchor,
             own,
         })
     }
 
-    /// Members' scores `[tasks, members]` and anchor similarities `[tasks, metrics]`.
-    fn forward(&self, tasks: &[Prepared]) -> Result<(Tensor<2>, Tensor<2>)> {
+    /// The heads' rows of each task, see [`Heads::forward`].
+    fn forward(&self, tasks: &[Prepared]) -> Result<Tensor<2>> {
         let passages: Vec<&Passage> = tasks.iter().flat_map(Prepared::all_passages).collect();
         let pooled = self.embedder.encoder.pool(&passages)?;
         let pools = self.task_pools(tasks, &pooled);
         let metrics = self.metric_vectors(tasks, pooled);
         let present: Vec<f32> = tasks.iter().flat_map(Prepared::present).collect();
-        Ok(self.heads.forward(pools, &present, metrics))
+        let surface: Vec<f32> = tasks.iter().flat_map(|task| task.surface).collect();
+        Ok(self.heads.forward(pools, &present, &surface, metrics))
     }
 
     /// Pools of each task from those of its passages, `[tasks, POOLS, width]`.
@@ -321,7 +333,8 @@ impl Scorer {
     /// The metric's vector of each task, `[tasks, width]`: the catalogue's anchor or, for an own
     /// metric, the embedding just made of its text.
     fn metric_vectors(&self, tasks: &[Prepared], pooled: Tensor<3>) -> Tensor<2> {
-        let [count, _, width] = pooled.dims();
+        let count = pooled.dims()[0];
+        let width = self.info.config.metric_width;
         let device = pooled.device();
         let mut known = vec![0.0; tasks.len() * width];
         let mut select = vec![0.0; tasks.len() * count];
@@ -344,28 +357,21 @@ impl Scorer {
         known + normalise(own)
     }
 
-    fn report(&self, task: &Prepared, (members, similarities): (&[f32], &[f32])) -> Result<Score> {
-        let all = members.iter().chain(similarities);
-        if let Some(value) = all.into_iter().find(|value| !value.is_finite()) {
-            let message = format!(
-                "the {:?} backend returned {value} instead of a score",
-                self.backend
-            );
-            return Err(Error::new(ErrorKind::Device, message));
-        }
-        let score = members.iter().sum::<f32>() / members.len() as f32;
-        let support = self
-            .info
-            .support(&task.task.metric, script(&task.task.response));
-        Ok(Score {
-            score,
-            rounded: score.round() as u8,
-            interval: None,
-            coverage: None,
+    fn report(&self, task: &Prepared, verdict: Verdict) -> Score {
+        let metric = &task.task.metric;
+        let support = self.info.support(metric, script(&task.task.response));
+        let calibrated = self.calibrate(verdict.raw, metric, support);
+        let interval = self.info.calibration.as_ref().map(|_| calibrated.interval);
+        Score {
+            score: calibrated.score,
+            rounded: calibrated.score.round() as u8,
+            interval,
+            coverage: calibrated.coverage,
             support,
-            abstain: support == Support::Text,
-            members: members.to_vec(),
-            anchors: self.nearest(similarities),
+            abstain: !calibrated.doubts.is_empty(),
+            doubts: calibrated.doubts,
+            members: verdict.members,
+            anchors: self.nearest(&verdict.similarities),
             truncated: task.truncated(),
             receipt: Receipt {
                 bundle: self.bundle.clone(),
@@ -374,7 +380,23 @@ impl Scorer {
                 version: env!("CARGO_PKG_VERSION").into(),
                 tokens: task.tokens(),
             },
-        })
+        }
+    }
+
+    /// The calibrated score; heads without a calibration only doubt what they have no example of.
+    fn calibrate(&self, raw: Raw, metric: &str, support: Support) -> Calibrated {
+        match &self.info.calibration {
+            Some(calibration) => calibration.apply(raw, metric, support),
+            None => Calibrated {
+                score: raw.score,
+                interval: [0.0, 10.0],
+                coverage: None,
+                doubts: match support {
+                    Support::Text => vec![Doubt::NoExamples],
+                    Support::Judged | Support::Synthetic => Vec::new(),
+                },
+            },
+        }
     }
 
     fn nearest(&self, similarities: &[f32]) -> Vec<Nearest> {
@@ -392,6 +414,7 @@ impl Scorer {
 struct Prepared<'a> {
     task: &'a Task,
     passages: Vec<Passage>,
+    surface: [f32; SURFACE],
     anchor: Option<usize>,
     own: Option<Passage>,
 }
@@ -415,6 +438,14 @@ impl Prepared<'_> {
         let of = self.all_passages().map(|passage| passage.of).sum();
         (kept < of).then_some(Truncated { kept, of })
     }
+}
+
+fn without_vector(metric: &str) -> Error {
+    let message = format!(
+        "`{metric}` is not among the metrics these heads were given vectors of; metrics in your \
+         own words need heads trained on the metrics' texts"
+    );
+    Error::new(ErrorKind::Metric, message)
 }
 
 /// Which pools of a task hold a token: 1 or 0.

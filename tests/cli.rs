@@ -299,7 +299,70 @@ fn the_same_run_gives_the_same_bytes() {
 fn inspect_prints_the_model_card() {
     let card = stdout(&["inspect", tiny_bundle().to_str().unwrap()]);
     assert!(
-        card.contains("2 members, 145 anchors") && card.contains("out of fold"),
+        card.contains("5 members, 145 anchors") && card.contains("out of fold"),
         "{card}"
+    );
+}
+
+/// Rows of `score` under one metric, one prompt each.
+fn judged_rows(scores: &[u8]) -> String {
+    let rows = scores
+        .iter()
+        .enumerate()
+        .map(|(number, score)| format!("fairness,prompt {number},answer {number},{score}\n"));
+    format!("metric,prompt,answer,score\n{}", rows.collect::<String>())
+}
+
+#[test]
+fn rows_that_teach_nothing_are_refused() {
+    let (_guard, folder) = temporary();
+    let input = file(&folder, "equal.csv", judged_rows(&[7; 12]));
+    let message = failure(&with_bundle(&["train", &input, "--folds", "2"]));
+    assert!(message.contains("all 12 scores are 7"), "{message}");
+}
+
+#[test]
+fn odd_rows_are_remarked_on_and_learnt_from() {
+    let (_guard, folder) = temporary();
+    let rows = judged_rows(&[0, 10, 3, 7, 5, 9])
+        + "fairness,prompt 0,answer 0,10\nrobustness,prompt 9,answer 9,4\n";
+    let input = file(&folder, "odd.csv", rows);
+    let output = common::touchstone(&with_bundle(&[
+        "train", &input, "--folds", "2", "--epochs", "2",
+    ]));
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{message}");
+    for remark in [
+        "1 of 2 metrics have one row",
+        "143 metrics have no row",
+        "1 times the same answer",
+    ] {
+        assert!(message.contains(remark), "{remark}: {message}");
+    }
+}
+
+#[test]
+fn pairs_are_counted_by_language() {
+    let (_guard, folder) = temporary();
+    let pair = |language: &str, good: &str, bad: &str| {
+        format!(
+            "{{\"metric_name\":\"fairness\",\"user_prompt\":\"Hi\",\"good\":\"{good}\",\"bad\":\"{bad}\",\"language\":\"{language}\"}}\n"
+        )
+    };
+    // Whatever the heads think, one of the two orders is the right one.
+    let pairs = pair("en", "Hello you", "Go away") + &pair("hi", "Go away", "Hello you");
+    let input = file(&folder, "pairs.jsonl", pairs);
+    let found = stdout(&with_bundle(&["eval", &input, "--pairs", "--json"]));
+    let found: Value = serde_json::from_str(&found).unwrap();
+    assert_eq!(
+        (found["all"]["n"].as_u64(), found["all"]["right"].as_u64()),
+        (Some(2), Some(1))
+    );
+    assert_eq!(found["by_language"]["hi"]["n"], 1);
+    let input = file(&folder, "broken.jsonl", "{\"metric_name\": \"fairness\"}\n");
+    let message = failure(&with_bundle(&["eval", &input, "--pairs"]));
+    assert!(
+        message.contains("line 1") && message.contains("user_prompt"),
+        "{message}"
     );
 }

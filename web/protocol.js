@@ -17,9 +17,10 @@
  * @property {number} score 0 to 10, 10 is the desired behaviour
  * @property {number} rounded
  * @property {[number, number] | null} interval
- * @property {number | null} coverage share of truths the interval is meant to hold, 0 to 1
+ * @property {number | null} coverage share of judges' scores the interval is made to hold, 0 to 1; null where nothing is claimed
  * @property {"judged" | "synthetic" | "text"} support what training has seen of this metric and language
- * @property {boolean} abstain
+ * @property {boolean} abstain whether to read the score as "not sure"
+ * @property {("no-examples" | "wide-interval" | "far-text" | "unrelated-metric")[]} doubts why
  * @property {number[]} members the score of each member of the ensemble
  * @property {{ metric: string, similarity: number }[]} anchors best first
  * @property {{ kept: number, of: number } | null} truncated in tokens

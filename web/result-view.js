@@ -17,6 +17,13 @@ const SUPPORT = {
   text: "No judged example of this metric and language was seen in training: the score rests on the metric's wording alone.",
 };
 
+const DOUBTS = {
+  "no-examples": SUPPORT.text,
+  "wide-interval": "The interval is so wide that the score says little.",
+  "far-text": "Prompt or answer is unlike the texts the model was trained on.",
+  "unrelated-metric": "The conversation seems to have little to do with this metric.",
+};
+
 /** Draws one score. It never shows a number that does not belong to what its state says. */
 export class ResultView {
   #section = byId("result", HTMLElement);
@@ -100,14 +107,9 @@ export class ResultView {
   }
 
   /** @param {TimedScore} score */
-  #showDoubt({ abstain, support, members, interval, coverage }) {
-    const box = byId("result-doubt", HTMLElement);
-    box.hidden = !abstain;
-    const spread =
-      members.length > 1
-        ? `The ${members.length} members of the ensemble lie between ${low(members)} and ${high(members)}.`
-        : "The evidence is too thin for a firm score.";
-    text("result-doubt-why", support === "text" ? SUPPORT.text : spread);
+  #showDoubt({ abstain, doubts, support, interval, coverage }) {
+    byId("result-doubt", HTMLElement).hidden = !abstain;
+    text("result-doubt-why", doubts.map((doubt) => DOUBTS[doubt] ?? doubt).join(" "));
     text("result-support", SUPPORT[support] ?? support);
     row("interval", interval && `${interval[0].toFixed(1)} to ${interval[1].toFixed(1)}${covering(coverage)}`);
   }
@@ -193,20 +195,12 @@ function row(name, value) {
 
 /** @param {number | null} coverage */
 function covering(coverage) {
-  return coverage === null ? "" : ` (holds ${Math.round(coverage * 100)} % of true scores)`;
+  return coverage === null
+    ? " (no claim how often it holds: nobody judged such answers)"
+    : ` (made to hold ${Math.round(coverage * 100)} % of judges' scores)`;
 }
 
 /** @param {number} n */
 function count(n) {
   return n.toLocaleString("en");
-}
-
-/** @param {number[]} values */
-function low(values) {
-  return Math.min(...values).toFixed(1);
-}
-
-/** @param {number[]} values */
-function high(values) {
-  return Math.max(...values).toFixed(1);
 }

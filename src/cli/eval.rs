@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::args::BundleArgs;
 use super::rows::{self, Options, Row};
-use super::{model, score};
+use super::{model, pairs, score};
 use crate::bundle::{Bundle, HEADS};
 use crate::error::{Error, ErrorKind, Result};
 use crate::evaluate::{Case, Evaluation};
@@ -20,6 +20,10 @@ use crate::scorer::{Backend, Scorer};
 pub struct EvalArgs {
     /// CSV, JSON or JSON lines (also .gz) with scores.
     file: PathBuf,
+    /// The file holds pairs (JSON lines with metric_name, user_prompt, good, bad): how often does
+    /// the better answer score higher?
+    #[arg(long)]
+    pairs: bool,
     /// Print JSON instead of tables.
     #[arg(long)]
     json: bool,
@@ -29,6 +33,11 @@ pub struct EvalArgs {
 
 /// Runs the command.
 pub fn run(args: &EvalArgs) -> Result<()> {
+    if args.pairs {
+        let bundle = model::open(&args.bundle)?;
+        let scorer = Scorer::load(bundle, Backend::Cpu, &burn::tensor::Device::flex())?;
+        return pairs::run(&args.file, &scorer, args.json);
+    }
     let found = rows::read(&args.file, &Options::JUDGED)?;
     if let Some(summary) = found.skipped_summary() {
         eprintln!("{summary}");

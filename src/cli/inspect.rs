@@ -59,7 +59,7 @@ fn heads_card(heads: Option<&HeadsInfo>) -> Vec<String> {
     let Some(heads) = heads else {
         return vec!["heads    none: the bundle embeds but does not score".into()];
     };
-    let (members, anchors) = (heads.config.projections.len(), heads.anchors.len());
+    let (members, anchors) = (heads.config.members(), heads.anchors.len());
     let mut lines = vec![
         format!("heads    {members} members, {anchors} anchors"),
         format!("run      {:#}", heads.training["arguments"]),

@@ -1,8 +1,18 @@
 //! The small networks on top of the frozen encoder, and what is recorded about them.
 
+mod calibration;
+mod ensemble;
+mod inputs;
+mod joint;
 mod projection;
+mod stacked;
 
-pub use projection::{HeadInputs, ProjectionConfig, ProjectionHeads};
+pub use calibration::{Calibrated, Calibration, Curve, Doubt, Raw, scaled_residual};
+pub use ensemble::{EnsembleConfig, Group, GroupConfig, Said};
+pub use inputs::{HeadInputs, Moments, Standard};
+pub use joint::{JointConfig, JointHeads, JointMember};
+pub use projection::{Output, ProjectionConfig, ProjectionHeads, ProjectionMember, ordinal_loss};
+pub use stacked::{Layer, Layers, Stacked};
 
 use std::collections::BTreeMap;
 
@@ -10,12 +20,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::encoder::{POOLS, Weights};
+use crate::encoder::{Pool, Weights};
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::Template;
-
-/// Where the metric's vector stands in the table of means and scales, after the pools.
-pub const METRIC_ROW: usize = POOLS;
 
 /// Name of the tensor of training prompts' hashes in the heads' file.
 pub const TRAINING_PROMPTS: &str = "training_prompts";
@@ -26,6 +33,51 @@ pub fn prompt_hash(prompt: &str) -> u64 {
     let words: Vec<String> = prompt.split_whitespace().map(str::to_lowercase).collect();
     let digest = Sha256::digest(words.join(" "));
     u64::from_le_bytes(digest[..8].try_into().expect("a digest has 32 bytes"))
+}
+
+/// Drops features in training; at work it hands them through.
+pub type Drop<'a> = dyn FnMut(Tensor<3>) -> Tensor<3> + 'a;
+
+/// The [`Drop`] that drops nothing.
+pub fn keep_all(features: Tensor<3>) -> Tensor<3> {
+    features
+}
+
+/// Which vector stands for the answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pooling {
+    /// Mean over the answer's tokens.
+    #[default]
+    Segments,
+    /// Mean over the tokens of all texts.
+    Mean,
+    /// The answer's first token.
+    First,
+}
+
+impl Pooling {
+    /// Pools of system prompt, prompt and answer, of each member.
+    fn slots(members: &[Self]) -> [Vec<Pool>; 3] {
+        let answer = members.iter().map(|pooling| match pooling {
+            Self::Segments => Pool::Response,
+            Self::Mean => Pool::All,
+            Self::First => Pool::First,
+        });
+        let all = |pool| vec![pool; members.len()];
+        [all(Pool::System), all(Pool::User), answer.collect()]
+    }
+}
+
+/// What metrics are known by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AnchorKind {
+    /// The encoder's embedding of their titles and definitions: metrics in own words work too.
+    #[default]
+    Text,
+    /// Vectors given at training time: only the metrics that came with one can be scored.
+    Given,
 }
 
 /// What kind of examples a score rests on.
@@ -48,11 +100,16 @@ pub struct HeadsInfo {
     /// How texts were fed to the encoder.
     pub template: Template,
     /// Shapes of the ensemble.
-    pub config: ProjectionConfig,
+    pub config: EnsembleConfig,
+    /// What metrics are known by.
+    pub anchor_kind: AnchorKind,
     /// Metric names in the order of the anchors.
     pub anchors: Vec<String>,
     /// For each metric of the catalogue, the scripts its training answers were written in.
     pub support: BTreeMap<String, BTreeMap<Support, Vec<String>>>,
+    /// How raw scores become what is shown; none where the run held no rows out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
     /// The run that made the heads: arguments, data, versions.
     pub training: serde_json::Value,
     /// Its out-of-fold evaluation.
@@ -89,13 +146,31 @@ impl HeadsInfo {
 
 /// The ensemble with its standardisation and the catalogue's anchors, ready to score.
 pub struct Heads {
-    members: ProjectionHeads,
+    config: EnsembleConfig,
+    groups: Vec<Group>,
     standard: Standard,
-    /// `[metrics, width]`, L2-normalised embeddings of the metrics' texts.
+    /// `[metrics, metric width]`.
     anchors: Vec<f32>,
-    /// The anchors around their mean, L2-normalised and transposed: `[width, metrics]`.
-    anchor_directions: Tensor<2>,
-    width: usize,
+    landmarks: Landmarks,
+}
+
+/// What texts are compared with to find the nearest metrics.
+enum Landmarks {
+    /// The anchors' points in each joint group's space, `[members, metrics, size]`.
+    Joint(Vec<Option<Tensor<3>>>),
+    /// Without a joint group: the anchors around their mean, L2-normalised, `[width, metrics]`.
+    Encoder(Tensor<2>),
+}
+
+/// What the heads say of one task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// Scores of every member, 0 to 10.
+    pub members: Vec<f32>,
+    /// Their mean with what is known about its doubt.
+    pub raw: Raw,
+    /// Similarity of the text to each anchor, -1 to 1.
+    pub similarities: Vec<f32>,
 }
 
 impl Heads {
@@ -104,106 +179,158 @@ impl Heads {
     /// # Errors
     /// `Format` when tensors are missing, `Shape` when one does not fit `info`.
     pub fn load(info: &HeadsInfo, weights: &Weights, device: &Device) -> Result<Self> {
-        info.config.validate()?;
-        let (metrics, width) = (info.anchors.len(), info.config.width);
+        let config = info.config.clone();
+        config.validate()?;
+        let (metrics, width) = (info.anchors.len(), config.metric_width);
         if metrics == 0 {
             return Err(Error::new(ErrorKind::Format, "the heads have no anchors"));
         }
-        let mut expected = info.config.expected_shapes();
+        let mut expected = config.expected_shapes();
         expected.push(("anchors".into(), vec![metrics, width]));
-        expected.extend(Standard::expected_shapes(width));
+        expected.extend(Standard::expected_shapes(config.width, width));
         weights.require(&expected)?;
-        let anchors = weights.f32("anchors")?;
-        let directions = TensorData::new(directions(&anchors, width), [metrics, width]);
+        let groups = config.load(weights, device)?;
+        let standard = Standard::load(weights, config.width, width)?;
+        Self::new(config, groups, standard, weights.f32("anchors")?, device)
+    }
+
+    /// Heads of these parts; `anchors` is `[metrics, metric width]`.
+    ///
+    /// # Errors
+    /// `Format` when texts cannot be compared with the anchors.
+    pub fn new(
+        config: EnsembleConfig,
+        groups: Vec<Group>,
+        standard: Standard,
+        anchors: Vec<f32>,
+        device: &Device,
+    ) -> Result<Self> {
+        let width = config.metric_width;
+        let shape = [anchors.len() / width, width];
+        let table =
+            |values: Vec<f32>| Tensor::<2>::from_data(TensorData::new(values, shape), device);
+        let joint = |group: &Group| match group {
+            Group::Joint(heads) => {
+                Some(heads.metric_points(standard.metrics(table(anchors.clone()))))
+            }
+            Group::Projection(_) => None,
+        };
+        let points: Vec<_> = groups.iter().map(joint).collect();
+        let landmarks = if points.iter().any(Option::is_some) {
+            Landmarks::Joint(points)
+        } else if width == config.width {
+            Landmarks::Encoder(table(directions(&anchors, width)).transpose())
+        } else {
+            let message = "the heads have metric vectors of their own but no joint space in \
+                           which texts could be compared with them: train with a joint group";
+            return Err(Error::new(ErrorKind::Format, message));
+        };
         Ok(Self {
-            members: ProjectionHeads::load(&info.config, weights, device)?,
-            standard: Standard::load(weights, width)?,
-            anchor_directions: Tensor::<2>::from_data(directions, device).transpose(),
+            config,
+            groups,
+            standard,
             anchors,
-            width,
+            landmarks,
         })
     }
 
-    /// The anchor of the catalogue's metric number `index`, `[width]`.
+    /// The anchor of the catalogue's metric number `index`, `[metric width]`.
     pub fn anchor(&self, index: usize) -> &[f32] {
-        &self.anchors[index * self.width..][..self.width]
+        let width = self.config.metric_width;
+        &self.anchors[index * width..][..width]
     }
 
-    /// Scores of every member, `[tasks, members]`, 0 to 10, and similarities of each task's text
-    /// to each anchor, `[tasks, metrics]`, -1 to 1.
+    /// What the heads say of each task, one row a task for [`Self::verdicts`]: members' scores,
+    /// variance, novelty, relevance, similarities to the anchors.
     ///
     /// `pools` `[tasks, POOLS, width]`, `present` the tasks' pools that hold a token
-    /// (`[tasks, POOLS]`, 1 or 0), `metric` `[tasks, width]`, L2-normalised.
+    /// (`[tasks, POOLS]`, 1 or 0), `surface` `[tasks, SURFACE]`, `metric` `[tasks, metric width]`.
     pub fn forward(
         &self,
         pools: Tensor<3>,
         present: &[f32],
+        surface: &[f32],
         metric: Tensor<2>,
-    ) -> (Tensor<2>, Tensor<2>) {
-        let tasks = metric.dims()[0];
-        let inputs = self.standard.apply(pools, present, metric);
-        let text = inputs.pool(crate::encoder::Pool::All);
-        let norm = text.clone().square().sum_dim(1).sqrt().add_scalar(1e-6);
-        let similarities = (text / norm).matmul(self.anchor_directions.clone());
-        let members = self.members.config_members();
-        let scores = self.members.forward(inputs).reshape([members, tasks]);
-        (scores.transpose().clamp(0.0, 10.0), similarities)
-    }
-}
-
-/// Means and scales of the training data, by which inputs are standardised.
-///
-/// A pool without a token becomes zero, the mean, rather than an outlier.
-#[derive(Clone, Debug)]
-pub struct Standard {
-    /// `[POOLS + 1, width]`, the metric's row last.
-    pub mean: Vec<f32>,
-    /// `[POOLS + 1, width]`, one over the standard deviation.
-    pub scale: Vec<f32>,
-    width: usize,
-}
-
-impl Standard {
-    /// From a `[POOLS + 1, width]` table of means and one of inverse deviations.
-    pub fn new(mean: Vec<f32>, scale: Vec<f32>, width: usize) -> Self {
-        Self { mean, scale, width }
-    }
-
-    fn expected_shapes(width: usize) -> [(String, Vec<usize>); 2] {
-        ["mean", "scale"].map(|name| (name.to_string(), vec![POOLS + 1, width]))
-    }
-
-    fn load(weights: &Weights, width: usize) -> Result<Self> {
-        Ok(Self::new(
-            weights.f32("mean")?,
-            weights.f32("scale")?,
-            width,
-        ))
-    }
-
-    /// Standardised inputs of the members; shapes as in [`Heads::forward`].
-    pub fn apply(&self, pools: Tensor<3>, present: &[f32], metric: Tensor<2>) -> HeadInputs {
-        let device = metric.device();
-        let [tasks, width] = metric.dims();
-        let split = METRIC_ROW * self.width;
-        let rows = |values: &[f32]| {
-            let values = TensorData::new(values.to_vec(), [1, values.len() / width, width]);
-            Tensor::<3>::from_data(values, &device)
+    ) -> Tensor<2> {
+        let inputs = self.standard.apply(pools, present, surface, metric);
+        let groups = self.groups.iter().zip(&self.config.groups);
+        let said: Vec<Said> = groups
+            .map(|(group, config)| group.say(config, &inputs))
+            .collect();
+        let scores = said.iter().map(|said| said.scores.clone()).collect();
+        let tasks = inputs.metric.dims()[0];
+        let scores = Tensor::cat(scores, 0).reshape([self.config.members(), tasks]);
+        let column = |of: fn(&Said) -> Option<Tensor<3>>| {
+            let known = said.iter().filter_map(of).map(|values| values.mean_dim(0));
+            let known: Vec<Tensor<2>> = known.map(|mean| mean.reshape([tasks, 1])).collect();
+            let count = known.len().max(1) as f32;
+            let sum = known.into_iter().reduce(|sum, part| sum + part);
+            let zero = || Tensor::zeros([tasks, 1], &inputs.metric.device());
+            sum.unwrap_or_else(zero).div_scalar(count)
         };
-        let present = TensorData::new(present.to_vec(), [tasks, POOLS, 1]);
-        let present = Tensor::<3>::from_data(present, &device);
-        let pools = (pools - rows(&self.mean[..split])) * rows(&self.scale[..split]) * present;
-        let metric = metric.reshape([tasks, 1, width]) - rows(&self.mean[split..]);
-        let metric = metric * rows(&self.scale[split..]);
-        HeadInputs {
-            pools,
-            metric: metric.reshape([tasks, width]),
-        }
+        let columns = vec![
+            scores.transpose().clamp(0.0, 10.0),
+            column(|said| said.variance.clone()),
+            inputs.novelty(),
+            column(|said| said.relevance.clone()),
+            self.similarities(&said, &inputs),
+        ];
+        Tensor::cat(columns, 1)
+    }
+
+    /// Cosines of each text to each anchor, `[tasks, metrics]`: the mean over all joint members.
+    fn similarities(&self, said: &[Said], inputs: &HeadInputs) -> Tensor<2> {
+        let tasks = inputs.metric.dims()[0];
+        let landmarks = match &self.landmarks {
+            Landmarks::Joint(landmarks) => landmarks,
+            Landmarks::Encoder(directions) => {
+                let text = inputs
+                    .slot(&[Pool::All])
+                    .reshape([tasks, self.config.width]);
+                let norm = text.clone().square().sum_dim(1).sqrt().add_scalar(1e-6);
+                return (text / norm).matmul(directions.clone());
+            }
+        };
+        let both = landmarks.iter().zip(said);
+        let both =
+            both.filter_map(|(anchors, said)| Some((anchors.clone()?, said.points.clone()?)));
+        let groups = both.map(|(anchors, points)| points.matmul(anchors.swap_dims(1, 2)));
+        let all = Tensor::cat(groups.collect(), 0);
+        let [_, tasks, metrics] = all.dims();
+        all.mean_dim(0).reshape([tasks, metrics])
+    }
+
+    /// The rows of [`Self::forward`], read back, as verdicts.
+    pub fn verdicts(&self, values: &[f32]) -> Vec<Verdict> {
+        let members = self.config.members();
+        let metrics = self.anchors.len() / self.config.metric_width;
+        let joint = matches!(self.landmarks, Landmarks::Joint(_));
+        let rows = values.chunks_exact(members + 3 + metrics);
+        let verdict = |row: &[f32]| {
+            let (scores, rest) = row.split_at(members);
+            let mean = scores.iter().sum::<f32>() / members as f32;
+            let spread = scores
+                .iter()
+                .map(|score| (score - mean).powi(2))
+                .sum::<f32>();
+            let variance = rest[0].max(0.0) + spread / members as f32;
+            Verdict {
+                members: scores.to_vec(),
+                raw: Raw {
+                    score: mean,
+                    deviation: variance.sqrt(),
+                    novelty: rest[1],
+                    relevance: joint.then_some(rest[2]),
+                },
+                similarities: rest[3..].to_vec(),
+            }
+        };
+        rows.map(verdict).collect()
     }
 }
 
 /// Rows of `vectors` around their mean, L2-normalised.
-fn directions(vectors: &[f32], width: usize) -> Vec<f32> {
+pub fn directions(vectors: &[f32], width: usize) -> Vec<f32> {
     let rows = (vectors.len() / width).max(1) as f32;
     let mut mean = vec![0.0; width];
     for row in vectors.chunks_exact(width) {

@@ -1,110 +1,69 @@
-//! Projection heads on frozen embeddings (the recipe's approach 1), all members at once.
+//! Projection heads on frozen embeddings (the recipe's approach 1), a group of members at once.
 //!
-//! Each member projects the pooled segments and the metric into a small space, forms interaction
-//! features there and regresses the score with a small MLP; a linear path from the vectors and
-//! their products carries what a plain ridge regression would find. Members are stacked along the first
-//! axis, so the whole ensemble is a handful of batched products; members of a smaller projection
-//! size leave the remaining columns at zero.
+//! Each member projects the segments' vectors, the surface features and the metric into a small
+//! space, forms interaction features there and regresses the score with a small MLP; a linear path
+//! from the vectors and their products carries what a plain ridge regression would find. Members
+//! are stacked along the first axis, so the group is a handful of batched products; members of a
+//! smaller projection size leave the remaining columns at zero.
 
-use burn::module::{Initializer, Module, Param};
-use burn::nn::{Dropout, DropoutConfig};
-use burn::tensor::activation::gelu;
+use burn::module::Module;
+use burn::tensor::activation::{gelu, log_sigmoid};
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use crate::encoder::{Pool, Weights};
-use crate::error::{Error, ErrorKind, Result};
+use super::inputs::HeadInputs;
+use super::stacked::{Layer, Layers, Stacked, columns};
+use super::{Drop, Pooling};
+use crate::error::Result;
+use crate::surface::SURFACE;
 
 /// Interaction features, each as wide as the projection.
-const FEATURES: usize = 8;
+const FEATURES: usize = 10;
 
-/// Inputs of the linear path, each as wide as the encoder's vectors.
-const DIRECT: usize = 4;
+/// What is projected, in the order of the weights.
+const INPUTS: [&str; 5] = ["system", "user", "response", "surface", "metric"];
 
-/// Pools that are projected, in the order of their weights; the metric comes last.
-const PROJECTED: [Pool; 3] = [Pool::System, Pool::User, Pool::Response];
+/// Thresholds of an ordinal output: 0 to 9 for scores of 0 to 10.
+pub const THRESHOLDS: usize = 10;
 
-/// Shapes of the stacked members.
+/// What a member's last layer says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Output {
+    /// The score itself.
+    #[default]
+    Value,
+    /// Conditional ordinal regression (CORN; Shi, Cao and Raschka 2021): one logit a threshold k,
+    /// the chance of a score above k given one above k - 1. Ranks cannot cross, and the chances
+    /// give a variance beside the score.
+    Ordinal,
+}
+
+/// One member of a projection group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProjectionMember {
+    /// Size of the space it projects into.
+    pub size: usize,
+    /// Which vector stands for the answer.
+    pub pooling: Pooling,
+    /// Share of features dropped in training.
+    pub dropout: f32,
+}
+
+/// A group of projection members.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProjectionConfig {
-    /// Width of the encoder's vectors.
-    pub width: usize,
+    /// What the last layer says.
+    pub output: Output,
     /// Width of the MLP's inner layer.
     pub hidden: usize,
-    /// Projection size of each member; its length is the number of members.
-    pub projections: Vec<usize>,
-    /// Share of features dropped in training.
-    pub dropout: f64,
-}
-
-/// Standardised inputs of the members.
-#[derive(Clone)]
-pub struct HeadInputs {
-    /// Pooled vectors, `[tasks, POOLS, width]`; zero where a pool has no token.
-    pub pools: Tensor<3>,
-    /// The metric's vector, `[tasks, width]`.
-    pub metric: Tensor<2>,
-}
-
-impl HeadInputs {
-    /// One pool of every task, `[tasks, width]`.
-    pub fn pool(&self, pool: Pool) -> Tensor<2> {
-        let [tasks, _, width] = self.pools.dims();
-        self.pools
-            .clone()
-            .narrow(1, pool as usize, 1)
-            .reshape([tasks, width])
-    }
-}
-
-/// A linear layer of every member: weight `[members, inputs, outputs]`, bias `[members, 1, outputs]`.
-#[derive(Module, Debug)]
-pub struct Stacked {
-    weight: Param<Tensor<3>>,
-    bias: Param<Tensor<3>>,
-}
-
-impl Stacked {
-    fn new(members: usize, inputs: usize, outputs: usize, device: &Device) -> Self {
-        let initializer = Initializer::XavierNormal { gain: 1.0 };
-        let shape = [members, inputs, outputs];
-        Self {
-            weight: initializer.init_with(shape, Some(inputs), Some(outputs), device),
-            bias: Initializer::Zeros.init([members, 1, outputs], device),
-        }
-    }
-
-    /// The same with all weights zero: a path that starts silent.
-    fn zeros(members: usize, inputs: usize, outputs: usize, device: &Device) -> Self {
-        Self {
-            weight: Initializer::Zeros.init([members, inputs, outputs], device),
-            bias: Initializer::Zeros.init([members, 1, outputs], device),
-        }
-    }
-
-    fn load(name: &str, shape: [usize; 3], weights: &Weights, device: &Device) -> Result<Self> {
-        let [members, _, outputs] = shape;
-        let tensor = |part: &str, shape: [usize; 3]| -> Result<Param<Tensor<3>>> {
-            let values = weights.f32(&format!("{name}.{part}"))?;
-            let values = TensorData::new(values, shape);
-            Ok(Param::from_tensor(Tensor::from_data(values, device)))
-        };
-        Ok(Self {
-            weight: tensor("weight", shape)?,
-            bias: tensor("bias", [members, 1, outputs])?,
-        })
-    }
-
-    /// `[members or 1, rows, inputs]` to `[members, rows, outputs]`.
-    fn forward(&self, input: Tensor<3>) -> Tensor<3> {
-        input.matmul(self.weight.val()) + self.bias.val()
-    }
+    /// The members.
+    pub members: Vec<ProjectionMember>,
 }
 
 /// The stacked members.
 #[derive(Module, Debug)]
 pub struct ProjectionHeads {
-    /// Projections of system, user, response and metric.
     inputs: Vec<Stacked>,
     /// Second layer of the metric's projection.
     metric: Stacked,
@@ -114,181 +73,246 @@ pub struct ProjectionHeads {
     direct: Stacked,
     /// `[members, 1, projection]`: 1 in the columns a member uses.
     columns: Tensor<3>,
-    dropout: Dropout,
+    #[module(skip)]
+    poolings: Vec<Pooling>,
 }
 
 impl ProjectionConfig {
-    /// Checks that members of these shapes can be built.
+    /// The last layer's outputs of a member.
+    fn outputs(&self) -> usize {
+        match self.output {
+            Output::Value => 1,
+            Output::Ordinal => THRESHOLDS,
+        }
+    }
+
+    fn sizes(&self) -> Vec<usize> {
+        self.members.iter().map(|member| member.size).collect()
+    }
+
+    /// Every layer, for encoder vectors of `width` and metric vectors of `metric_width`.
+    pub fn layers(&self, width: usize, metric_width: usize) -> Vec<Layer> {
+        let members = self.members.len();
+        let size = self.sizes().into_iter().max().unwrap_or(0);
+        let widths = [width, width, width, SURFACE, metric_width];
+        let inputs = INPUTS.into_iter().zip(widths);
+        let mut layers: Vec<Layer> = inputs
+            .map(|(name, width)| Layer::new(format!("inputs.{name}"), [members, width, size]))
+            .collect();
+        let direct = direct_width(width, metric_width);
+        layers.extend([
+            Layer::new("metric", [members, size, size]),
+            Layer::new("hidden", [members, FEATURES * size, self.hidden]),
+            Layer::new("output", [members, self.hidden, self.outputs()]),
+            Layer::new("direct", [members, direct, self.outputs()]).silent(),
+        ]);
+        layers
+    }
+
+    /// The members with layers from `source`.
     ///
     /// # Errors
-    /// `Format` when a size is 0 or absurd, or the dropout is not a share below 1.
-    pub fn validate(&self) -> Result<()> {
-        let mut sizes = self.projections.iter().chain([&self.width, &self.hidden]);
-        let fits = sizes.all(|size| (1..=1 << 16).contains(size));
-        if fits && !self.projections.is_empty() && (0.0..1.0).contains(&self.dropout) {
-            return Ok(());
-        }
-        let message = format!("the heads' sizes make no sense: {self:?}");
-        Err(Error::new(ErrorKind::Format, message))
-    }
-
-    /// Largest projection size, the stored width of every member.
-    fn projection(&self) -> usize {
-        self.projections.iter().copied().max().unwrap_or(0)
-    }
-
-    /// Name and `[members, inputs, outputs]` of every layer.
-    fn layers(&self) -> Vec<(String, [usize; 3])> {
-        let (members, size) = (self.projections.len(), self.projection());
-        let inputs = ["system", "user", "response", "metric"];
-        let mut layers: Vec<_> = inputs
-            .map(|name| (format!("inputs.{name}"), [members, self.width, size]))
-            .into();
-        layers.push(("metric".into(), [members, size, size]));
-        layers.push(("hidden".into(), [members, FEATURES * size, self.hidden]));
-        layers.push(("output".into(), [members, self.hidden, 1]));
-        layers.push(("direct".into(), [members, DIRECT * self.width, 1]));
-        layers
-    }
-
-    /// Every stored tensor with its shape.
-    pub fn expected_shapes(&self) -> Vec<(String, Vec<usize>)> {
-        let layers = self.layers().into_iter();
-        layers
-            .flat_map(|(name, [members, inputs, outputs])| {
-                [
-                    (format!("{name}.weight"), vec![members, inputs, outputs]),
-                    (format!("{name}.bias"), vec![members, 1, outputs]),
-                ]
-            })
-            .collect()
-    }
-
-    /// Fresh members, from the device's seed.
-    pub fn init(&self, device: &Device) -> ProjectionHeads {
-        let build = |name: &str, [members, inputs, outputs]: [usize; 3]| {
-            let layer = if name == "direct" {
-                Stacked::zeros
-            } else {
-                Stacked::new
-            };
-            Ok(layer(members, inputs, outputs, device))
-        };
-        self.build(build, device)
-            .expect("building fresh layers cannot fail")
-    }
-
-    fn build(
+    /// As [`Layers::layer`].
+    pub fn build(
         &self,
-        mut layer: impl FnMut(&str, [usize; 3]) -> Result<Stacked>,
-        device: &Device,
+        width: usize,
+        metric_width: usize,
+        source: &mut dyn Layers,
     ) -> Result<ProjectionHeads> {
-        let layers = self.layers().into_iter();
-        let mut layers = layers
-            .map(|(name, shape)| layer(&name, shape))
-            .collect::<Result<Vec<_>>>()?;
-        let mut last = || layers.pop().expect("layers() lists every layer");
-        let (direct, output, hidden, metric) = (last(), last(), last(), last());
+        let layers = self.layers(width, metric_width);
+        let layers = layers.iter().map(|layer| source.layer(layer));
+        let mut layers = layers.collect::<Result<Vec<_>>>()?.into_iter();
+        let inputs = layers.by_ref().take(INPUTS.len()).collect();
+        let mut next = || layers.next().expect("layers() lists every layer");
         Ok(ProjectionHeads {
-            inputs: layers,
-            metric,
-            hidden,
-            output,
-            direct,
-            columns: self.columns(device),
-            dropout: DropoutConfig::new(self.dropout).init(),
+            inputs,
+            metric: next(),
+            hidden: next(),
+            output: next(),
+            direct: next(),
+            columns: columns(&self.sizes(), source.device()),
+            poolings: self.members.iter().map(|member| member.pooling).collect(),
         })
-    }
-
-    fn columns(&self, device: &Device) -> Tensor<3> {
-        let size = self.projection();
-        let columns = self.projections.iter();
-        let columns =
-            columns.flat_map(|&used| (0..size).map(move |c| f32::from(u8::from(c < used))));
-        let columns = TensorData::new(
-            columns.collect::<Vec<_>>(),
-            [self.projections.len(), 1, size],
-        );
-        Tensor::from_data(columns, device)
     }
 }
 
-/// Inputs of the linear path, `[1, tasks, DIRECT x width]`.
-fn products(inputs: &HeadInputs) -> Tensor<3> {
-    let (user, response) = (inputs.pool(Pool::User), inputs.pool(Pool::Response));
-    let products = vec![
-        user.clone() * response.clone(),
-        response.clone() * inputs.metric.clone(),
-        user,
-        response,
-    ];
-    Tensor::cat(products, 1).unsqueeze()
+/// Inputs of the linear path: the products that a plain ridge regression gets too. Metric vectors
+/// of another width have no product with the answer's.
+fn direct_width(width: usize, metric_width: usize) -> usize {
+    let products = if width == metric_width { 4 } else { 3 };
+    products * width + SURFACE
 }
 
 impl ProjectionHeads {
-    /// Reads the members `config` describes.
-    ///
-    /// # Errors
-    /// `Format` when a tensor is missing.
-    pub fn load(config: &ProjectionConfig, weights: &Weights, device: &Device) -> Result<Self> {
-        let layer = |name: &str, shape| Stacked::load(name, shape, weights, device);
-        config.build(layer, device)
-    }
-
-    /// Number of members.
-    pub fn config_members(&self) -> usize {
-        self.columns.dims()[0]
-    }
-
     /// Name and value of every stored tensor.
     pub fn tensors(&self) -> Vec<(String, Tensor<3>)> {
-        let names = [
-            "inputs.system",
-            "inputs.user",
-            "inputs.response",
-            "inputs.metric",
-        ];
-        let inputs = names.into_iter().zip(&self.inputs);
+        let inputs = INPUTS.iter().zip(&self.inputs);
+        let inputs = inputs.map(|(name, layer)| (format!("inputs.{name}"), layer));
         let rest = [
             ("metric", &self.metric),
             ("hidden", &self.hidden),
             ("output", &self.output),
             ("direct", &self.direct),
         ];
-        inputs
-            .chain(rest)
-            .flat_map(|(name, layer)| {
-                [
-                    (format!("{name}.weight"), layer.weight.val()),
-                    (format!("{name}.bias"), layer.bias.val()),
-                ]
-            })
+        let rest = rest.map(|(name, layer)| (name.to_owned(), layer));
+        let layers = inputs.chain(rest);
+        layers
+            .flat_map(|(name, layer)| layer.tensors(&name))
             .collect()
     }
 
-    /// Unclamped scores `[members, tasks, 1]`, 0 to 10 in the training data.
-    pub fn forward(&self, inputs: HeadInputs) -> Tensor<3> {
-        let direct = self.direct.forward(self.dropout.forward(products(&inputs)));
-        let [system, user, response] = PROJECTED.map(|pool| {
-            let projected = self.inputs[pool as usize].forward(inputs.pool(pool).unsqueeze());
-            projected * self.columns.clone()
-        });
-        let metric = self.inputs[PROJECTED.len()].forward(inputs.metric.unsqueeze());
-        let metric =
-            self.metric.forward(gelu(metric * self.columns.clone())) * self.columns.clone();
+    /// The last layer's outputs, `[members, tasks, 1 or THRESHOLDS]`.
+    pub fn forward(&self, inputs: &HeadInputs, drop: &mut Drop) -> Tensor<3> {
+        let slots = Pooling::slots(&self.poolings);
+        let [system, user, response] = slots.map(|pools| inputs.slot(&pools));
+        let direct = drop(self.direct_inputs(&user, &response, inputs));
+        let texts = [system, user, response, inputs.surface(), inputs.metric()];
+        let mut projected = self.inputs.iter().zip(texts);
+        let mut next = || {
+            let (layer, input) = projected.next().expect("one layer an input");
+            layer.forward(input) * self.columns.clone()
+        };
+        let [system, user, response, surface, metric] = [next(), next(), next(), next(), next()];
+        let metric = self.metric.forward(gelu(metric)) * self.columns.clone();
         let features = vec![
             response.clone() * metric.clone(),
             user.clone() * metric.clone(),
+            surface.clone() * metric.clone(),
             response.clone() * user.clone(),
             system * response.clone(),
             (response.clone() - user.clone()).abs(),
             response,
             user,
+            surface,
             metric,
         ];
-        let features = self.dropout.forward(Tensor::cat(features, 2));
-        let hidden = self.dropout.forward(gelu(self.hidden.forward(features)));
-        let score = self.output.forward(hidden) + direct;
-        score.mul_scalar(5.0).add_scalar(5.0)
+        let features = drop(Tensor::cat(features, 2));
+        let hidden = drop(gelu(self.hidden.forward(features)));
+        self.output.forward(hidden) + self.direct.forward(direct)
+    }
+
+    fn direct_inputs(
+        &self,
+        user: &Tensor<3>,
+        response: &Tensor<3>,
+        inputs: &HeadInputs,
+    ) -> Tensor<3> {
+        let [members, tasks, width] = user.dims();
+        let mut products = vec![
+            user.clone(),
+            response.clone(),
+            user.clone() * response.clone(),
+        ];
+        if inputs.metric.dims()[1] == width {
+            products.push(response.clone() * inputs.metric());
+        }
+        products.push(inputs.surface().expand([members, tasks, SURFACE]));
+        Tensor::cat(products, 2)
+    }
+}
+
+impl Output {
+    /// Unclamped scores `[members, tasks, 1]` from the last layer's outputs.
+    pub fn scores(self, outputs: Tensor<3>) -> Tensor<3> {
+        match self {
+            Self::Value => outputs.mul_scalar(5.0).add_scalar(5.0),
+            Self::Ordinal => above(outputs).sum_dim(2),
+        }
+    }
+
+    /// Variance of the score by the member's own account, `[members, tasks, 1]`, where it has one.
+    pub fn variance(self, outputs: Tensor<3>) -> Option<Tensor<3>> {
+        match self {
+            Self::Value => None,
+            Self::Ordinal => Some(ordinal_variance(above(outputs))),
+        }
+    }
+}
+
+/// Chances of a score above each threshold, `[members, tasks, THRESHOLDS]`, from CORN's
+/// conditional logits: their running product.
+fn above(logits: Tensor<3>) -> Tensor<3> {
+    let upper = (0..THRESHOLDS * THRESHOLDS)
+        .map(|cell| f32::from(u8::from(cell / THRESHOLDS <= cell % THRESHOLDS)));
+    let upper: Vec<f32> = upper.collect();
+    let upper = TensorData::new(upper, [1, THRESHOLDS, THRESHOLDS]);
+    let upper = Tensor::<3>::from_data(upper, &logits.device());
+    log_sigmoid(logits).matmul(upper).exp()
+}
+
+/// `E[y^2] - E[y]^2` of a whole-numbered score with these chances: the sum of `(2k + 1) P(y > k)`
+/// is `E[y^2]`.
+fn ordinal_variance(above: Tensor<3>) -> Tensor<3> {
+    let odd: Vec<f32> = (0..THRESHOLDS).map(|k| 2.0 * k as f32 + 1.0).collect();
+    let odd = TensorData::new(odd, [1, 1, THRESHOLDS]);
+    let odd = Tensor::<3>::from_data(odd, &above.device());
+    let mean = above.clone().sum_dim(2);
+    (above * odd).sum_dim(2) - mean.square()
+}
+
+/// CORN's loss of each row, `[members, tasks, 1]`, for whole or fractional scores.
+///
+/// A score y is the sum of `t_k = clamp(y - k, 0, 1)`; threshold k learns `t_k / t_{k-1}` on rows
+/// above k - 1, weighted by `t_{k-1}`. For whole scores this is the paper's loss.
+pub fn ordinal_loss(logits: Tensor<3>, targets: &[f32], device: &Device) -> Tensor<3> {
+    let step = |target: f32, k: isize| (target - k as f32).clamp(0.0, 1.0);
+    let table = |value: &dyn Fn(f32, isize) -> f32| {
+        let of = |&target: &f32| (0..THRESHOLDS as isize).map(move |k| value(target, k));
+        let values: Vec<f32> = targets.iter().flat_map(of).collect();
+        let data = TensorData::new(values, [1, targets.len(), THRESHOLDS]);
+        Tensor::<3>::from_data(data, device)
+    };
+    let passed = table(&|target, k| step(target, k));
+    let failed = table(&|target, k| {
+        let before = if k == 0 { 1.0 } else { step(target, k - 1) };
+        before - step(target, k)
+    });
+    let loss = log_sigmoid(logits.clone()) * passed + log_sigmoid(logits.neg()) * failed;
+    loss.neg().sum_dim(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(values: &[f32]) -> Tensor<3> {
+        let data = TensorData::new(values.to_vec(), [1, 1, values.len()]);
+        Tensor::from_data(data, &Device::flex())
+    }
+
+    fn number(tensor: Tensor<3>) -> f32 {
+        tensor.into_data().try_into_vec::<f32>().unwrap()[0]
+    }
+
+    /// Sure of scores above 0 to 6, of none above 7: seven, without doubt.
+    #[test]
+    fn ordinal_logits_give_score_and_variance() {
+        let mut logits = [30.0; THRESHOLDS];
+        logits[7] = -30.0;
+        let (score, variance) = (
+            number(Output::Ordinal.scores(row(&logits))),
+            number(Output::Ordinal.variance(row(&logits)).unwrap()),
+        );
+        assert!(
+            (score - 7.0).abs() < 1e-4 && variance.abs() < 1e-3,
+            "{score} {variance}"
+        );
+        // Even odds of 0 and 10: mean 5, variance 25.
+        let mut logits = [30.0; THRESHOLDS];
+        logits[0] = 0.0;
+        assert!((number(Output::Ordinal.scores(row(&logits))) - 5.0).abs() < 1e-3);
+        let variance = number(Output::Ordinal.variance(row(&logits)).unwrap());
+        assert!((variance - 25.0).abs() < 1e-2, "{variance}");
+    }
+
+    #[test]
+    fn ordinal_loss_is_least_at_the_true_score() {
+        let sure_of = |score: usize| {
+            let logit = |k| if k < score { 4.0 } else { -4.0 };
+            row(&std::array::from_fn::<f32, THRESHOLDS, _>(logit))
+        };
+        let loss = |score| number(ordinal_loss(sure_of(score), &[6.0], &Device::flex()));
+        let best = (0..=10).min_by(|&a, &b| loss(a).total_cmp(&loss(b)));
+        assert_eq!(best, Some(6));
     }
 }

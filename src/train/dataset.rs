@@ -4,19 +4,24 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use serde_json::{Map, Value};
+
 use super::cache::{Cache, Key, key};
+use super::metrics::{self, Metrics};
 use super::split::Groups;
 use super::twins::prompt_key;
+use super::vectors::MetricVectors;
 use crate::cli::block_on;
 use crate::cli::model::cache_folder;
 use crate::cli::progress::{bar, batches, over_batches};
 use crate::cli::rows::{self, Options, Row};
 use crate::encoder::{POOLS, Pool, slot_weights};
 use crate::error::{Error, ErrorKind, Result};
-use crate::metric::{self, Metric};
-use crate::scorer::{Embedder, anchor_passages, present};
-use crate::text::Template;
-use crate::tokenizer::Passage;
+use crate::metric::Metric;
+use crate::scorer::{Embedder, present};
+use crate::surface::surface;
+use crate::text::{SEGMENTS, Template};
+use crate::tokenizer::{Passage, Tokenizer};
 
 /// Padded tokens encoded at a time.
 const BATCH_TOKENS: usize = 2048;
@@ -24,8 +29,25 @@ const BATCH_TOKENS: usize = 2048;
 /// The sample is the same in every run, whatever the run's seed.
 const SAMPLE_SEED: u64 = 1;
 
+/// Field with the scores of the same answer on further metrics.
+const ALSO: &str = "also";
+
 /// `source` of rows the project wrote itself.
 pub const AUTHORED: &str = "authored";
+
+/// What the `source` of made rows begins with.
+pub const SYNTHETIC: &str = "synthetic:";
+
+/// Where a score comes from; an item keeps it for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A judge outside the project.
+    Judged,
+    /// The project wrote and scored the answer.
+    Authored,
+    /// A program or a language model made it.
+    Synthetic,
+}
 
 /// A row and the file it came from.
 pub struct Example {
@@ -38,9 +60,13 @@ pub struct Example {
 }
 
 impl Example {
-    /// Whether a judge outside the project scored it.
-    pub fn judged(&self) -> bool {
-        self.row.source.as_deref() != Some(AUTHORED)
+    /// Who scored it, by its `source`.
+    pub fn origin(&self) -> Origin {
+        match self.row.source.as_deref() {
+            Some(AUTHORED) => Origin::Authored,
+            Some(source) if source.starts_with(SYNTHETIC) => Origin::Synthetic,
+            _ => Origin::Judged,
+        }
     }
 }
 
@@ -58,7 +84,7 @@ pub struct Rows {
 ///
 /// # Errors
 /// `Data` for rows that are not judged answers of a known or described metric.
-pub fn read(paths: &[PathBuf], sample: usize) -> Result<Rows> {
+pub fn read(paths: &[PathBuf], sample: usize, given: Option<&MetricVectors>) -> Result<Rows> {
     let mut all = Rows {
         files: Vec::new(),
         hashes: Vec::new(),
@@ -79,16 +105,50 @@ pub fn read(paths: &[PathBuf], sample: usize) -> Result<Rows> {
         all.hashes
             .push(crate::bundle::sha256(&crate::cli::read(path)?));
         for row in keep(found.rows, sample)? {
-            let metric = Metric::resolve(&row.metric, row.definition.as_deref());
-            let metric =
-                metric.map_err(|e| e.context(format!("{}: row {}", path.display(), row.number)))?;
-            all.examples.push(Example { row, file, metric });
+            let number = row.number;
+            let place = |e: Error| e.context(format!("{}: row {number}", path.display()));
+            for row in under_all_metrics(row).map_err(place)? {
+                let metric = match given.filter(|given| given.names.contains(&row.metric)) {
+                    Some(_) => Ok(metrics::named(&row.metric)),
+                    None => Metric::resolve(&row.metric, row.definition.as_deref()),
+                };
+                let metric = metric.map_err(place)?;
+                all.examples.push(Example { row, file, metric });
+            }
         }
     }
     if all.examples.is_empty() {
         return Err(Error::new(ErrorKind::Data, "the files hold no judged rows"));
     }
     Ok(all)
+}
+
+/// The row, and once more under each further metric of its field `also` (`{ metric: score }`): the
+/// same answer earns different scores on different metrics.
+fn under_all_metrics(row: Row) -> Result<Vec<Row>> {
+    let also = match row.fields.get(ALSO) {
+        None | Some(Value::Null) => Map::new(),
+        Some(Value::Object(also)) => also.clone(),
+        Some(other) => {
+            let message = format!("`{ALSO}` is {other}, expected an object of metrics and scores");
+            return Err(Error::new(ErrorKind::Data, message));
+        }
+    };
+    let mut rows = vec![row];
+    for (metric, score) in also {
+        let fits = score.as_f64().filter(|score| (0.0..=10.0).contains(score));
+        let score = fits.ok_or_else(|| {
+            let message = format!("`{ALSO}`: the score of {metric} is {score}, expected 0 to 10");
+            Error::new(ErrorKind::Data, message)
+        })?;
+        rows.push(Row {
+            metric,
+            definition: None,
+            score: Some(score as f32),
+            ..rows[0].clone()
+        });
+    }
+    Ok(rows)
 }
 
 fn stem(path: &Path) -> String {
@@ -121,89 +181,89 @@ fn keep(rows: Vec<Row>, sample: usize) -> Result<Vec<Row>> {
         .collect())
 }
 
+/// One thing to learn from: a text under a metric with a score.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Item {
+    /// Number of its row in [`Rows::examples`].
+    pub example: usize,
+    /// Number of its text.
+    pub text: usize,
+    /// Number of its metric.
+    pub metric: usize,
+    /// The score to learn, 0 to 10.
+    pub target: f32,
+    /// Who says so.
+    pub origin: Origin,
+}
+
 /// Encoded rows.
 pub struct Dataset {
     /// The rows.
     pub rows: Rows,
-    /// `[rows, POOLS, width]`.
+    /// What is learnt: one item a row, and further ones made from them.
+    pub items: Vec<Item>,
+    /// `[texts, POOLS, width]`.
     pub pools: Vec<f32>,
-    /// `[rows, POOLS]`, 1 where the pool has a token.
+    /// `[texts, POOLS]`, 1 where the pool has a token.
     pub present: Vec<f32>,
-    /// `[metrics, width]`, L2-normalised: the catalogue's anchors first, then own metrics.
-    pub metrics: Vec<f32>,
-    /// Row of `metrics` of each example.
-    pub metric_of: Vec<usize>,
-    /// Judges' scores, 0 to 10.
-    pub targets: Vec<f32>,
+    /// `[texts, SURFACE]`.
+    pub surface: Vec<f32>,
+    /// The metrics by number.
+    pub metrics: Metrics,
     width: usize,
 }
 
 impl Dataset {
     /// Encodes every text once, through the cache, with a progress bar. Ctrl-C ends it with what
-    /// is encoded kept.
+    /// is encoded kept. Metrics are known by their texts or, where `given`, by those vectors.
     ///
     /// # Errors
-    /// `Input` when interrupted, and what tokenizer, encoder and cache fail with.
+    /// `Input` when interrupted, `Data` for a metric without a given vector, and what tokenizer,
+    /// encoder and cache fail with.
     pub fn encode(
         rows: Rows,
         embedder: &Embedder,
         template: &Template,
         encoder_sha256: &str,
+        given: Option<&MetricVectors>,
     ) -> Result<Self> {
         let width = embedder.encoder.width();
         let mut cache = Cache::open(&cache_folder()?.join("embeddings"), encoder_sha256, width)?;
-        let tokenizer = &embedder.tokenizer;
-        let mut texts = Vec::with_capacity(rows.examples.len());
-        for example in &rows.examples {
-            texts.push(tokenizer.passages(example.row.task().segments(), template)?);
-        }
-        let mut anchors = anchor_passages(tokenizer, template)?;
-        let mut numbers: HashMap<String, usize> = (metric::catalogue().iter().enumerate())
-            .map(|(index, metric)| (metric.text(), index))
-            .collect();
-        let mut metric_of = Vec::with_capacity(rows.examples.len());
-        for example in &rows.examples {
-            let text = example.metric.text();
-            let index = match numbers.get(&text) {
-                Some(index) => *index,
-                None => {
-                    anchors.push(tokenizer.passage(&text, template)?);
-                    numbers.insert(text, anchors.len() - 1);
-                    anchors.len() - 1
-                }
-            };
-            metric_of.push(index);
-        }
-        let all: Vec<&Passage> = texts.iter().flatten().chain(&anchors).collect();
+        let texts = Texts::of(&rows, &embedder.tokenizer, template)?;
+        let (metrics, metric_of) = Metrics::of(&rows, given)?;
+        let wordings = metrics.passages(&embedder.tokenizer, template)?;
+        let all: Vec<&Passage> = texts.passages.iter().flatten().chain(&wordings).collect();
         encode_missing(&all, embedder, &mut cache)?;
+        let present = texts.passages.iter().flat_map(|passages| present(passages));
         let mut data = Self {
-            pools: Vec::with_capacity(texts.len() * POOLS * width),
-            present: texts
-                .iter()
-                .flat_map(|passages| present(passages))
-                .collect(),
-            metrics: Vec::with_capacity(anchors.len() * width),
-            targets: rows
-                .examples
-                .iter()
-                .map(|e| e.row.score.unwrap_or(f32::NAN))
-                .collect(),
-            metric_of,
+            pools: Vec::with_capacity(texts.passages.len() * POOLS * width),
+            present: present.collect(),
+            surface: texts.surface,
+            items: Vec::with_capacity(rows.examples.len()),
+            metrics: metrics.embedded(&wordings, width, &cache),
             rows,
             width,
         };
         texts
+            .passages
             .iter()
             .for_each(|passages| data.push_pools(passages, &cache));
-        anchors
-            .iter()
-            .for_each(|passage| data.push_metric(passage, &cache));
+        for (example, (text, metric)) in texts.of.into_iter().zip(metric_of).enumerate() {
+            let row = &data.rows.examples[example];
+            data.items.push(Item {
+                example,
+                text,
+                metric,
+                target: row.row.score.unwrap_or(f32::NAN),
+                origin: row.origin(),
+            });
+        }
         Ok(data)
     }
 
-    /// Number of rows.
+    /// Number of items.
     pub fn len(&self) -> usize {
-        self.targets.len()
+        self.items.len()
     }
 
     /// Width of a vector.
@@ -211,19 +271,35 @@ impl Dataset {
         self.width
     }
 
-    /// One pooled vector of a row.
-    pub fn pool(&self, row: usize, pool: Pool) -> &[f32] {
-        &self.pools[(row * POOLS + pool as usize) * self.width..][..self.width]
+    /// The row an item comes from.
+    pub fn example(&self, item: usize) -> &Example {
+        &self.rows.examples[self.items[item].example]
     }
 
-    /// The metric's vector of a row.
-    pub fn metric(&self, row: usize) -> &[f32] {
-        &self.metrics[self.metric_of[row] * self.width..][..self.width]
+    /// One pooled vector of an item.
+    pub fn pool(&self, item: usize, pool: Pool) -> &[f32] {
+        let text = self.items[item].text;
+        &self.pools[(text * POOLS + pool as usize) * self.width..][..self.width]
     }
 
-    /// Name of the file a row came from.
-    pub fn file(&self, row: usize) -> &str {
-        &self.rows.files[self.rows.examples[row].file]
+    /// The metric's vector of an item.
+    pub fn metric(&self, item: usize) -> &[f32] {
+        self.metrics.vector(self.items[item].metric)
+    }
+
+    /// Whether an item is a judged row: those alone are evaluated as such.
+    pub fn judged(&self, item: usize) -> bool {
+        self.items[item].origin == Origin::Judged
+    }
+
+    /// Numbers of the items that `take` takes.
+    pub fn items_where(&self, take: impl Fn(usize) -> bool) -> Vec<usize> {
+        (0..self.len()).filter(|&item| take(item)).collect()
+    }
+
+    /// Targets of `items`.
+    pub fn targets(&self, items: &[usize]) -> Vec<f32> {
+        items.iter().map(|&item| self.items[item].target).collect()
     }
 
     /// Prints how many rows each file gave.
@@ -250,17 +326,39 @@ impl Dataset {
             self.pools.extend(sum);
         }
     }
+}
 
-    fn push_metric(&mut self, passage: &Passage, cache: &Cache) {
-        let vectors = cache.get(&key(passage)).expect("encoded above");
-        let vector = &vectors[Pool::All as usize * self.width..][..self.width];
-        let norm = vector
-            .iter()
-            .map(|value| value * value)
-            .sum::<f32>()
-            .sqrt()
-            .max(1e-12);
-        self.metrics.extend(vector.iter().map(|value| value / norm));
+/// The different texts of all rows.
+struct Texts {
+    /// Number of each row's text.
+    of: Vec<usize>,
+    passages: Vec<Vec<Passage>>,
+    /// `[texts, SURFACE]`.
+    surface: Vec<f32>,
+}
+
+impl Texts {
+    fn of(rows: &Rows, tokenizer: &Tokenizer, template: &Template) -> Result<Self> {
+        let mut texts = Self {
+            of: Vec::with_capacity(rows.examples.len()),
+            passages: Vec::new(),
+            surface: Vec::new(),
+        };
+        let mut numbers: HashMap<[Option<String>; SEGMENTS], usize> = HashMap::new();
+        for example in &rows.examples {
+            let task = example.row.task();
+            let segments = task.segments().map(|text| text.map(str::to_owned));
+            let next = numbers.len();
+            let number = *numbers.entry(segments).or_insert(next);
+            if number == next {
+                texts
+                    .passages
+                    .push(tokenizer.passages(task.segments(), template)?);
+                texts.surface.extend(surface(&task));
+            }
+            texts.of.push(number);
+        }
+        Ok(texts)
     }
 }
 

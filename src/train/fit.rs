@@ -1,227 +1,280 @@
-//! The training loop.
+//! The training loop: one group of members on some of the items.
 
 use burn::module::Module;
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::TrainArgs;
+use super::batch::{Batch, Feeder};
 use super::dataset::Dataset;
+use super::loss;
+use super::random::Random;
+use super::{FitArgs, jobs};
 use crate::cli::progress::bar;
-use crate::encoder::POOLS;
 use crate::error::{Error, ErrorKind, Result};
-use crate::heads::{HeadInputs, METRIC_ROW, ProjectionConfig, ProjectionHeads, Standard};
+use crate::heads::{EnsembleConfig, Group, GroupConfig, Heads, Layer, Layers, Stacked, Standard};
+use crate::train::batch::standardise;
+
+/// Training and validation error by epoch, both RMSE in points of the 0-10 scale.
+#[derive(Clone, Debug, Default, serde::Serialize)]
+pub struct Curve {
+    /// Kind of the group.
+    pub group: String,
+    /// Over the items trained on, weighted as in the loss.
+    pub train: Vec<f32>,
+    /// Over each member's own bag, which it did not see; empty without bags.
+    pub validation: Vec<f32>,
+    /// The epoch whose weights were kept, from 1.
+    pub kept: usize,
+}
 
 /// Trained members with the standardisation they were trained under.
 pub struct Fitted {
+    /// Shapes.
+    pub config: EnsembleConfig,
     /// The members, without gradients.
-    pub members: ProjectionHeads,
-    /// Means and scales of the training rows.
+    pub groups: Vec<Group>,
+    /// Means and scales of the training items.
     pub standard: Standard,
+    /// One curve a group.
+    pub curves: Vec<Curve>,
 }
 
-/// Fits the members on the rows `train`; the same arguments give the same members.
+impl Fitted {
+    /// The heads as the scorer has them.
+    ///
+    /// # Errors
+    /// As [`Heads::new`].
+    pub fn heads(&self, data: &Dataset) -> Result<Heads> {
+        let anchors = data.metrics.anchor_vectors().to_vec();
+        let (config, groups) = (self.config.clone(), self.groups.clone());
+        Heads::new(
+            config,
+            groups,
+            self.standard.clone(),
+            anchors,
+            &Device::flex(),
+        )
+    }
+}
+
+/// Fits an ensemble on each of the lists of items in `trains`; groups of all of them share the
+/// cores. `bags` holds the bag of every item. The same arguments give the same members.
 ///
 /// # Errors
-/// `Data` when the loss is no longer a number.
-pub fn fit(
+/// `Data` when a loss is no longer a number.
+pub fn fit_all(
     data: &Dataset,
-    train: &[usize],
-    config: &ProjectionConfig,
-    args: &TrainArgs,
+    trains: &[Vec<usize>],
+    bags: &[usize],
+    config: &EnsembleConfig,
+    args: &FitArgs,
     label: &str,
-) -> Result<Fitted> {
-    let device = Device::flex().autodiff();
-    device.seed(args.seed);
-    let standard = standardise(data, train);
-    let weights = row_weights(data, train);
-    let mut members = config.init(&device);
-    let mut optimizer = AdamWConfig::new()
-        .with_weight_decay(args.weight_decay as f32)
-        .init();
-    let mut order = train.to_vec();
-    let mut random = Random::new(args.seed);
-    let steps = train.len().div_ceil(args.batch) * args.epochs;
-    let bar = bar(label, steps as u64, "steps");
-    for step in 0..steps {
-        let at = step % train.len().div_ceil(args.batch) * args.batch;
-        if at == 0 {
-            random.shuffle(&mut order);
-        }
-        let rows = &order[at..(at + args.batch).min(order.len())];
-        let loss = loss(&members, data, rows, &standard, &weights, &device);
-        let gradients = loss.backward();
-        if step % 50 == 0 || step + 1 == steps {
-            check(&loss)?;
-        }
-        let gradients = GradientsParams::from_grads(gradients, &members);
-        members = optimizer.step(learning_rate(args, step, steps), members, gradients);
-        bar.inc(1);
-    }
+) -> Result<Vec<Fitted>> {
+    let standards: Vec<Standard> = trains
+        .iter()
+        .map(|train| standardise(data, train))
+        .collect();
+    let count = config.groups.len();
+    let bar = bar(label, (trains.len() * count * args.epochs) as u64, "epochs");
+    let trained = jobs::run(trains.len() * count, |job| {
+        let (run, group) = (job / count, job % count);
+        let fit = Fit {
+            data,
+            standard: &standards[run],
+            bags,
+            config,
+            group: &config.groups[group],
+            args,
+            seed: args.seed.wrapping_add(1000 * group as u64),
+        };
+        fit.run(&trains[run], &|| bar.inc(1))
+    });
     bar.finish_and_clear();
-    Ok(Fitted {
-        members: members.valid(),
-        standard,
-    })
+    let mut trained = trained.into_iter().collect::<Result<Vec<_>>>()?.into_iter();
+    let fitted = standards.into_iter().map(|standard| {
+        let (groups, curves) = trained.by_ref().take(count).unzip();
+        Fitted {
+            config: config.clone(),
+            groups,
+            standard,
+            curves,
+        }
+    });
+    Ok(fitted.collect())
 }
 
-/// Weighted mean squared error over rows and members, in points of the 0-10 scale squared.
-fn loss(
-    members: &ProjectionHeads,
-    data: &Dataset,
-    rows: &[usize],
-    standard: &Standard,
-    weights: &[f32],
-    device: &Device,
-) -> Tensor<1> {
-    let column = |values: Vec<f32>| {
-        let shape = [1, values.len(), 1];
-        Tensor::<3>::from_data(TensorData::new(values, shape), device)
-    };
-    let targets = column(rows.iter().map(|&row| data.targets[row]).collect());
-    let weights = column(rows.iter().map(|&row| weights[row]).collect());
-    let scores = members.forward(inputs(data, rows, standard, device));
-    ((scores - targets).square() * weights).mean()
+/// One group's training.
+struct Fit<'a> {
+    data: &'a Dataset,
+    standard: &'a Standard,
+    bags: &'a [usize],
+    config: &'a EnsembleConfig,
+    group: &'a GroupConfig,
+    args: &'a FitArgs,
+    seed: u64,
 }
 
-fn check(loss: &Tensor<1>) -> Result<()> {
-    let value: f32 = loss.clone().into_scalar();
-    if value.is_finite() {
-        return Ok(());
+impl Fit<'_> {
+    fn run(&self, train: &[usize], tick: &dyn Fn()) -> Result<(Group, Curve)> {
+        let device = Device::flex().autodiff();
+        let mut random = Random::new(self.seed);
+        let mut fresh = Fresh {
+            random: &mut random,
+            device: &device,
+        };
+        let mut group = self.config.build(self.group, &mut fresh)?;
+        let decay = self.args.weight_decay as f32;
+        let mut optimizer = AdamWConfig::new().with_weight_decay(decay).init();
+        let feeder = Feeder::new(self.data, train, self.bags, self.standard, self.args);
+        let per_epoch = feeder.rows_an_epoch().div_ceil(self.args.batch);
+        let steps = (per_epoch * self.args.epochs) as f64;
+        let mut best = Best::new(group.clone(), self.group.name());
+        let mut step = 0;
+        for epoch in 0..self.args.epochs {
+            let order = feeder.draw(&mut random);
+            let mut errors = Mean::default();
+            for rows in order.chunks(self.args.batch) {
+                let batch = feeder.batch(rows, self.group, &mut random, &device);
+                let (loss, error) = loss::of(&group, self.group, &batch, self.args, &mut random);
+                errors.add(error, rows.len());
+                let gradients = GradientsParams::from_grads(loss.backward(), &group);
+                let rate = learning_rate(self.args, step as f64 / steps);
+                group = optimizer.step(rate, group, gradients);
+                step += 1;
+            }
+            let validation = feeder.validation();
+            let held = self.held_out_error(&group, &validation)?;
+            tick();
+            best.see(epoch, &group, errors.root()?, held);
+            if best.is_stale(self.args.patience) {
+                (epoch + 1..self.args.epochs).for_each(|_| tick());
+                break;
+            }
+        }
+        Ok((best.group.valid(), best.curve))
     }
-    let message = format!("training diverged (loss {value}): try a lower --learning-rate");
-    Err(Error::new(ErrorKind::Data, message))
+
+    /// RMSE of each member over the items of its own bag, together; none without such items.
+    fn held_out_error(&self, group: &Group, items: &[usize]) -> Result<Option<f32>> {
+        if items.is_empty() {
+            return Ok(None);
+        }
+        let device = Device::flex();
+        let group = group.valid();
+        let mut errors = Mean::default();
+        for rows in items.chunks(1024) {
+            let batch = Batch::plain(self.data, rows, self.standard, &device);
+            let scores = group.say(self.group, &batch.inputs).scores.clamp(0.0, 10.0);
+            let held = batch.held_by(self.bags, rows, scores.dims()[0], &device);
+            let squares = (scores - batch.targets).square() * held.clone();
+            let (sum, count) = (number(squares.sum()), number(held.sum()));
+            errors.add_sum(sum, count);
+        }
+        Ok(errors.root().ok())
+    }
 }
 
-/// Linear warm-up over the first twentieth, then a cosine to zero.
-fn learning_rate(args: &TrainArgs, step: usize, steps: usize) -> f64 {
-    let done = step as f64 / steps as f64;
-    let warm_up = (done / 0.05).min(1.0);
+/// The best weights so far.
+struct Best {
+    group: Group,
+    curve: Curve,
+    error: f32,
+}
+
+impl Best {
+    fn new(group: Group, name: &str) -> Self {
+        Self {
+            group,
+            curve: Curve {
+                group: name.into(),
+                ..Curve::default()
+            },
+            error: f32::INFINITY,
+        }
+    }
+
+    /// Takes note of an epoch; without validation the last one is the best.
+    fn see(&mut self, epoch: usize, group: &Group, train: f32, held: Option<f32>) {
+        self.curve.train.push(train);
+        self.curve.validation.extend(held);
+        if held.is_none_or(|held| held < self.error) {
+            self.error = held.unwrap_or(self.error);
+            self.group = group.clone();
+            self.curve.kept = epoch + 1;
+        }
+    }
+
+    fn is_stale(&self, patience: usize) -> bool {
+        patience > 0 && self.curve.train.len() >= self.curve.kept + patience
+    }
+}
+
+/// A running mean of squares.
+#[derive(Default)]
+struct Mean {
+    sum: f64,
+    count: f64,
+}
+
+impl Mean {
+    fn add(&mut self, mean: f32, rows: usize) {
+        self.add_sum(mean * rows as f32, rows as f32);
+    }
+
+    fn add_sum(&mut self, sum: f32, count: f32) {
+        self.sum += f64::from(sum);
+        self.count += f64::from(count);
+    }
+
+    /// The root of the mean.
+    fn root(&self) -> Result<f32> {
+        let root = (self.sum / self.count).sqrt() as f32;
+        if root.is_finite() {
+            return Ok(root);
+        }
+        let message = format!("training diverged (error {root}): try a lower --learning-rate");
+        Err(Error::new(ErrorKind::Data, message))
+    }
+}
+
+/// Linear warm-up over the first twentieth, then a cosine to zero; `done` is 0 to 1.
+fn learning_rate(args: &FitArgs, done: f64) -> f64 {
+    let warm_up = ((done + 1e-3) / 0.05).min(1.0);
     args.learning_rate * warm_up * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
 }
 
-/// Scores of every member for `rows`, `[rows][members]`, clamped to 0-10.
-pub fn predict(fitted: &Fitted, data: &Dataset, rows: &[usize]) -> Vec<Vec<f32>> {
-    let device = Device::flex();
-    let mut scores = Vec::with_capacity(rows.len());
-    for chunk in rows.chunks(512) {
-        let inputs = inputs(data, chunk, &fitted.standard, &device);
-        let values = fitted.members.forward(inputs).clamp(0.0, 10.0);
-        let values = values
-            .into_data()
-            .try_into_vec::<f32>()
-            .expect("scores are f32");
-        let of_row = |row| {
-            values
-                .iter()
-                .skip(row)
-                .step_by(chunk.len())
-                .copied()
+/// Layers of fresh random numbers: Xavier normal (Glorot and Bengio 2010).
+struct Fresh<'a> {
+    random: &'a mut Random,
+    device: &'a Device,
+}
+
+impl Layers for Fresh<'_> {
+    fn layer(&mut self, layer: &Layer) -> Result<Stacked> {
+        let [members, inputs, outputs] = layer.shape;
+        let deviation = (2.0 / (inputs + outputs) as f32).sqrt();
+        let count = members * inputs * outputs;
+        let weights: Vec<f32> = if layer.silent {
+            vec![0.0; count]
+        } else {
+            (0..count)
+                .map(|_| deviation * self.random.normal())
                 .collect()
         };
-        scores.extend((0..chunk.len()).map(of_row));
+        let bias = TensorData::zeros::<f32, _>([members, 1, outputs]);
+        Ok(Stacked::new(
+            TensorData::new(weights, layer.shape),
+            bias,
+            self.device,
+        ))
     }
-    scores
+
+    fn device(&self) -> &Device {
+        self.device
+    }
 }
 
-fn inputs(data: &Dataset, rows: &[usize], standard: &Standard, device: &Device) -> HeadInputs {
-    let (size, width) = (POOLS * data.width(), data.width());
-    let gather = |values: &[f32], size: usize| -> Vec<f32> {
-        rows.iter()
-            .flat_map(|&row| &values[row * size..(row + 1) * size])
-            .copied()
-            .collect()
-    };
-    let pools = TensorData::new(gather(&data.pools, size), [rows.len(), POOLS, width]);
-    let metric: Vec<f32> = rows
-        .iter()
-        .flat_map(|&row| data.metric(row))
-        .copied()
-        .collect();
-    let metric = TensorData::new(metric, [rows.len(), width]);
-    standard.apply(
-        Tensor::from_data(pools, device),
-        &gather(&data.present, POOLS),
-        Tensor::from_data(metric, device),
-    )
-}
-
-/// Means and inverse deviations (0 for a constant feature) of the rows' pools, where present, and
-/// metrics.
-fn standardise(data: &Dataset, rows: &[usize]) -> Standard {
-    let width = data.width();
-    let (mut mean, mut scale) = (Vec::new(), Vec::new());
-    for input in 0..=METRIC_ROW {
-        let vector = |row: usize| match input {
-            METRIC_ROW => data.metric(row),
-            pool => &data.pools[(row * POOLS + pool) * width..][..width],
-        };
-        let there = |row: &&usize| input == METRIC_ROW || data.present[*row * POOLS + input] > 0.0;
-        let vectors: Vec<&[f32]> = rows.iter().filter(there).map(|&row| vector(row)).collect();
-        let (means, deviations) = moments(&vectors, width);
-        mean.extend(means.iter().map(|value| *value as f32));
-        // A constant feature says nothing and must not explode on the first value it did not have.
-        scale.extend(
-            deviations
-                .iter()
-                .map(|&d| if d < 1e-3 { 0.0 } else { (1.0 / d) as f32 }),
-        );
-    }
-    Standard::new(mean, scale, width)
-}
-
-fn moments(vectors: &[&[f32]], width: usize) -> (Vec<f64>, Vec<f64>) {
-    let count = vectors.len().max(1) as f64;
-    let (mut sum, mut squares) = (vec![0.0; width], vec![0.0; width]);
-    for vector in vectors {
-        for (column, value) in vector.iter().map(|value| f64::from(*value)).enumerate() {
-            sum[column] += value;
-            squares[column] += value * value;
-        }
-    }
-    let mean: Vec<f64> = sum.iter().map(|sum| sum / count).collect();
-    let variance = squares
-        .iter()
-        .zip(&mean)
-        .map(|(squares, mean)| squares / count - mean * mean);
-    let deviation = variance.map(|variance| variance.max(0.0).sqrt()).collect();
-    (mean, deviation)
-}
-
-/// A file of n rows weighs as the square root of n: large files do not drown small ones.
-fn row_weights(data: &Dataset, train: &[usize]) -> Vec<f32> {
-    let mut counts = vec![0.0_f32; data.rows.files.len()];
-    train
-        .iter()
-        .for_each(|&row| counts[data.rows.examples[row].file] += 1.0);
-    let total: f32 = counts.iter().map(|count| count.sqrt()).sum();
-    let scale = train.len() as f32 / total;
-    let weight = |file: usize| scale / counts[file].max(1.0).sqrt();
-    data.rows
-        .examples
-        .iter()
-        .map(|example| weight(example.file))
-        .collect()
-}
-
-/// SplitMix64 (Steele et al. 2014): small, seeded, the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut value = self.0;
-        value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        value ^ (value >> 31)
-    }
-
-    fn shuffle(&mut self, values: &mut [usize]) {
-        for last in (1..values.len()).rev() {
-            values.swap(last, (self.next() % (last as u64 + 1)) as usize);
-        }
-    }
+/// The value of a tensor of one element.
+pub fn number(tensor: Tensor<1>) -> f32 {
+    tensor.into_scalar()
 }

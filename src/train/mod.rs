@@ -1,26 +1,48 @@
 //! Training heads on judged rows: `touchstone train`.
 
+mod balance;
+mod batch;
+mod bootstrap;
 mod cache;
+mod calibrate;
+mod challenge;
+mod chart;
+mod checks;
 mod dataset;
+mod evaluation;
 mod fit;
+mod jobs;
+mod loss;
+mod members;
+mod metrics;
+mod mismatch;
+mod out_of_fold;
+mod random;
 mod record;
 mod ridge;
+mod ridge_baseline;
+mod run_report;
 mod split;
 mod twins;
+mod vectors;
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::args::BundleArgs;
 use crate::cli::{fetch, model, pack};
 use crate::encoder::Precision;
 use crate::error::{Error, ErrorKind, Result};
-use crate::heads::ProjectionConfig;
 use crate::scorer::Embedder;
 use crate::text::{Layout, Template};
+use balance::BalanceArgs;
 use dataset::Dataset;
+use members::MemberArgs;
+use mismatch::Recipe;
+use out_of_fold::{Division, OutOfFold};
+use vectors::MetricVectors;
 
 /// Arguments of `touchstone train`, also the record of the run.
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
@@ -54,20 +76,66 @@ pub struct TrainArgs {
     /// Encode the texts apart, or joined in one pass.
     #[arg(long, default_value = "separate", value_parser = layout)]
     pub layout: Layout,
-    /// Projection size of each ensemble member.
-    #[arg(long, value_delimiter = ',', default_values_t = [32, 32, 48, 48, 64, 64, 64, 64])]
-    pub projections: Vec<usize>,
-    /// Width of the members' inner layer.
-    #[arg(long, default_value_t = 48)]
-    pub hidden: usize,
-    /// Share of features dropped in training.
-    #[arg(long, default_value_t = 0.3)]
-    pub dropout: f64,
-    /// Passes over the training rows.
-    #[arg(long, default_value_t = 26)]
+    /// Names of metrics that come with vectors of their own (a JSON list); see --metric-vectors.
+    #[arg(long, requires = "metric_vectors", value_name = "JSON")]
+    #[serde(skip)]
+    pub metric_names: Option<PathBuf>,
+    /// Vectors of those metrics (.npy, f32, one row a name), which then stand for the metrics in
+    /// place of their texts.
+    #[arg(long, requires = "metric_names", value_name = "NPY")]
+    #[serde(skip)]
+    pub metric_vectors: Option<PathBuf>,
+    /// What to learn besides the rows: nothing, or the challenge's way.
+    #[arg(long, value_enum, default_value = "default")]
+    pub recipe: Recipe,
+    /// Instead of training, run a protocol like the challenge's: what each part of the recipe is
+    /// worth on a shifted, balanced test of prompts held out.
+    #[arg(long, conflicts_with = "output")]
+    #[serde(skip)]
+    pub challenge: bool,
+    /// The ensemble's members.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub members: MemberArgs,
+    /// The training loop.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub fit: FitArgs,
+    /// Folds of the evaluation, grouped by prompt; 0 trains without evaluating.
+    #[arg(long, default_value_t = 5)]
+    pub folds: usize,
+    /// What no fold shares with another: prompts, or families of metrics too, which measures
+    /// metrics never seen.
+    #[arg(long, value_enum, default_value = "prompt")]
+    pub fold_by: FoldBy,
+}
+
+/// Arguments of the training loop.
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+pub struct FitArgs {
+    /// How rows are drawn and weighed.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub balance: BalanceArgs,
+    /// Share of rows whose metric's vector is replaced in a step, by another wording of the metric
+    /// or by none.
+    #[arg(long, default_value_t = 0.2)]
+    pub metric_dropout: f32,
+    /// Temperature of the contrastive loss.
+    #[arg(long, default_value_t = 0.1)]
+    pub temperature: f64,
+    /// Every member sees all prompts; else each leaves an eighth of them out, by which the
+    /// training is validated and stopped.
+    #[arg(long)]
+    pub no_bags: bool,
+    /// Epochs without a better validation after which a group of members stops; 0 never stops.
+    #[arg(long, default_value_t = 8)]
+    pub patience: usize,
+    /// Passes over the training rows, at most.
+    #[arg(long, default_value_t = 30)]
     pub epochs: usize,
     /// Rows of one step.
-    #[arg(long, default_value_t = 128)]
+    #[arg(long, default_value_t = 256)]
     pub batch: usize,
     /// Peak learning rate; it falls to zero along a cosine.
     #[arg(long, default_value_t = 2e-3)]
@@ -75,12 +143,19 @@ pub struct TrainArgs {
     /// AdamW's weight decay.
     #[arg(long, default_value_t = 0.3)]
     pub weight_decay: f64,
-    /// Folds of the evaluation, grouped by prompt; 0 trains without evaluating.
-    #[arg(long, default_value_t = 5)]
-    pub folds: usize,
     /// Seed of every random choice.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+}
+
+/// What folds keep apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FoldBy {
+    /// Prompts, with near copies and translations.
+    Prompt,
+    /// Prompts and families of metrics.
+    Metric,
 }
 
 fn layout(text: &str) -> std::result::Result<Layout, String> {
@@ -105,20 +180,26 @@ impl TrainArgs {
 
     /// Refuses options that cannot work before anything is encoded.
     fn check(&self) -> Result<()> {
-        self.config(1).validate()?;
-        if self.batch == 0 || self.folds == 1 {
-            let message = "--batch must be above 0, and --folds 0 or at least 2";
+        self.members.config(1, 1)?;
+        self.fit.balance.check()?;
+        if self.fit.batch == 0 || self.fit.epochs == 0 || self.folds == 1 {
+            let message = "--batch and --epochs must be above 0, and --folds 0 or at least 2";
             return Err(Error::new(ErrorKind::Input, message));
         }
-        Ok(())
+        let share = (0.0..1.0).contains(&self.fit.metric_dropout);
+        if share && self.fit.temperature > 0.0 && self.fit.learning_rate > 0.0 {
+            return Ok(());
+        }
+        let message = "--metric-dropout must be 0 or more and below 1, --temperature and \
+                       --learning-rate above 0";
+        Err(Error::new(ErrorKind::Input, message))
     }
 
-    fn config(&self, width: usize) -> ProjectionConfig {
-        ProjectionConfig {
-            width,
-            hidden: self.hidden,
-            projections: self.projections.clone(),
-            dropout: self.dropout,
+    /// The metrics' given vectors, if there are any.
+    fn given(&self) -> Result<Option<MetricVectors>> {
+        match (&self.metric_names, &self.metric_vectors) {
+            (Some(names), Some(vectors)) => MetricVectors::read(names, vectors).map(Some),
+            _ => Ok(None),
         }
     }
 }
@@ -129,31 +210,56 @@ impl TrainArgs {
 /// `Data` for bad rows, `Input` for options that make no sense, and what encoding fails with.
 pub fn run(args: &TrainArgs) -> Result<()> {
     args.check()?;
+    let given = args.given()?;
     let mut bundle = model::open(&encoder_bundle(args)?)?;
     let embedder = Embedder::load(&mut bundle, false, &burn::tensor::Device::flex())?;
     // Loading has proved that the entry is there.
     let encoder_sha256 = bundle.manifest.files[crate::bundle::ENCODER].sha256.clone();
-    let rows = dataset::read(&args.files, args.sample)?;
-    let data = Dataset::encode(rows, &embedder, &args.template(), &encoder_sha256)?;
+    let rows = dataset::read(&args.files, args.sample, given.as_ref())?;
+    let template = args.template();
+    let mut data = Dataset::encode(rows, &embedder, &template, &encoder_sha256, given.as_ref())?;
     data.summarise();
-    let config = args.config(data.width());
-    let evaluation = record::evaluate(&data, &config, args)?;
-    crate::cli::print(&evaluation.table)?;
+    checks::check(&data)?;
+    mismatch::extend(&mut data, args.recipe, args.fit.seed);
+    let config = args.members.config(data.width(), data.metrics.width())?;
+    let mut division = Division::new(&data, args)?;
+    if args.challenge {
+        return crate::cli::print(challenge::run(&mut data, &mut division, args)?);
+    }
+    let (report, calibration) = match args.folds {
+        0 => (evaluation::Report::default(), None),
+        _ => {
+            let held = OutOfFold::new(&data, &division, &config, args)?;
+            let calibration = calibrate::calibrate(&data, &held);
+            let report =
+                evaluation::evaluate(&data, &division, &held, &config, calibration.as_ref())?;
+            (report, calibration)
+        }
+    };
+    crate::cli::print(&report.table)?;
     let Some(output) = &args.output else {
         eprintln!("no --output: the heads are not fitted or written");
         return Ok(());
     };
-    let everything: Vec<usize> = (0..data.len()).collect();
-    let fitted = fit::fit(&data, &everything, &config, args, "fitting on all rows")?;
-    record::write(
-        output,
+    let everything = vec![(0..data.len()).collect()];
+    let label = "fitting on all rows";
+    let fitted = fit::fit_all(
         &data,
-        &fitted,
+        &everything,
+        &division.bags,
         &config,
-        args,
-        &encoder_sha256,
-        &evaluation,
+        &args.fit,
+        label,
     )?;
+    let run = record::Run {
+        data: &data,
+        fitted: &fitted[0],
+        args,
+        encoder_sha256: &encoder_sha256,
+        report: &report,
+        calibration,
+    };
+    run.write(output)?;
     eprintln!("wrote the heads to {}", output.display());
     Ok(())
 }

@@ -1,0 +1,198 @@
+//! Predictions of every row by heads that saw neither its prompt nor a twin of it.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::batch::{BAGS, NO_BAG, features};
+use super::calibrate::Held;
+use super::dataset::{Dataset, Origin};
+use super::fit::{self, Curve, Fitted};
+use super::split::Groups;
+use super::{FoldBy, TrainArgs, twins};
+use crate::encoder::{POOLS, Pool};
+use crate::error::Result;
+use crate::heads::{EnsembleConfig, Verdict};
+
+/// How items are divided.
+pub struct Division {
+    /// Group of each item: its prompt with its twins.
+    pub groups: Vec<usize>,
+    /// Fold of each item; all 0 without folds.
+    pub folds: Vec<usize>,
+    /// Number of folds; 0 without.
+    pub count: usize,
+    /// Bag of each item, a part of the prompts that some members leave out.
+    pub bags: Vec<usize>,
+}
+
+/// Held-out predictions.
+pub struct OutOfFold {
+    /// What the heads say of each item; none for made ones.
+    pub verdicts: Vec<Option<Verdict>>,
+    /// Fold of each item.
+    pub folds: Vec<usize>,
+    /// Learning curves of each fold.
+    pub curves: Vec<Vec<Curve>>,
+}
+
+impl Division {
+    /// Divides the items of `data` into folds and bags that keep prompts whole (or metrics, with
+    /// `--fold-by metric`).
+    ///
+    /// # Errors
+    /// As [`Groups::folds`].
+    pub fn new(data: &Dataset, args: &TrainArgs) -> Result<Self> {
+        let groups = groups(data, args.fold_by)?;
+        let examples = &data.rows.examples;
+        let strata: Vec<String> = examples
+            .iter()
+            .map(|e| data.rows.files[e.file].clone())
+            .collect();
+        let folds = match args.folds {
+            0 => vec![0; examples.len()],
+            count => groups.folds(&strata, count, args.fit.seed)?,
+        };
+        let bags = if args.fit.no_bags {
+            vec![NO_BAG; examples.len()]
+        } else {
+            let bag = |&group: &usize| group.wrapping_mul(0x9E37_79B9) / 64 % BAGS;
+            groups.of.iter().map(bag).collect()
+        };
+        let of_items = |of: &[usize]| data.items.iter().map(|item| of[item.example]).collect();
+        Ok(Self {
+            groups: of_items(&groups.of),
+            folds: of_items(&folds),
+            count: args.folds,
+            bags: of_items(&bags),
+        })
+    }
+
+    /// Places one more item where the row number `example` is (the first items are the rows).
+    pub fn add_like(&mut self, example: usize) {
+        self.groups.push(self.groups[example]);
+        self.folds.push(self.folds[example]);
+        self.bags.push(self.bags[example]);
+    }
+}
+
+/// Rows that ask the same: equal prompts, nearly equal ones and translated twins together; by
+/// metric, rows of one family of metrics too.
+fn groups(data: &Dataset, by: FoldBy) -> Result<Groups> {
+    let examples = &data.rows.examples;
+    let keys: Vec<String> = examples
+        .iter()
+        .map(|e| twins::prompt_key(&e.row.user))
+        .collect();
+    let mut pairs = twins::near(&keys);
+    let languages = examples.iter();
+    let languages = languages.map(|example| example.row.language.clone().unwrap_or_default());
+    // The first items are the rows, in order.
+    let vectors = (0..examples.len()).flat_map(|item| data.pool(item, Pool::User));
+    let vectors: Vec<f32> = vectors.copied().collect();
+    let languages: Vec<String> = languages.collect();
+    pairs.extend(twins::translated(
+        &vectors,
+        data.width(),
+        &languages,
+        twins::TWIN_COSINE,
+    )?);
+    if by == FoldBy::Metric {
+        pairs.extend(families(data));
+    }
+    Groups::new(&keys, &pairs)
+}
+
+/// Each row with the first of its family of metrics.
+fn families(data: &Dataset) -> Vec<(usize, usize)> {
+    let metric = |row: usize| data.items[row].metric;
+    let mut firsts: Vec<usize> = Vec::new();
+    let mut pairs = Vec::new();
+    for row in 0..data.rows.examples.len() {
+        let first = firsts
+            .iter()
+            .find(|&&first| data.metrics.related(metric(first), metric(row)));
+        match first {
+            Some(&first) => pairs.push((first, row)),
+            None => firsts.push(row),
+        }
+    }
+    pairs
+}
+
+impl OutOfFold {
+    /// Trains on all folds but one and predicts that one, for each.
+    ///
+    /// # Errors
+    /// What fitting fails with.
+    pub fn new(
+        data: &Dataset,
+        division: &Division,
+        config: &EnsembleConfig,
+        args: &TrainArgs,
+    ) -> Result<Self> {
+        let of_fold = |fold| data.items_where(|item| division.folds[item] == fold);
+        let trains =
+            (0..division.count).map(|fold| data.items_where(|item| division.folds[item] != fold));
+        let trains: Vec<Vec<usize>> = trains.collect();
+        let label = "out of fold";
+        let fitted = fit::fit_all(data, &trains, &division.bags, config, &args.fit, label)?;
+        let mut verdicts = vec![None; data.len()];
+        for (fold, fitted) in fitted.iter().enumerate() {
+            let mut held = of_fold(fold);
+            held.retain(|&item| data.items[item].origin != Origin::Synthetic);
+            for (item, verdict) in held.iter().zip(predict(fitted, data, &held)?) {
+                verdicts[*item] = Some(verdict);
+            }
+        }
+        Ok(Self {
+            verdicts,
+            folds: division.folds.clone(),
+            curves: fitted.into_iter().map(|fitted| fitted.curves).collect(),
+        })
+    }
+
+    /// The held-out rows with their item numbers.
+    pub fn rows<'a>(&'a self, data: &'a Dataset) -> impl Iterator<Item = (usize, Held)> + 'a {
+        let verdicts = self.verdicts.iter().enumerate();
+        verdicts
+            .filter_map(|(item, verdict)| Some((item, self.held(data, item, verdict.as_ref()?))))
+    }
+
+    fn held(&self, data: &Dataset, item: usize, verdict: &Verdict) -> Held {
+        Held {
+            fold: self.folds[item],
+            raw: verdict.raw,
+            target: data.items[item].target,
+        }
+    }
+}
+
+/// What `fitted` says of `items`, by the code the scorer runs.
+///
+/// # Errors
+/// As [`Fitted::heads`].
+pub fn predict(fitted: &Fitted, data: &Dataset, items: &[usize]) -> Result<Vec<Verdict>> {
+    let (heads, device) = (fitted.heads(data)?, Device::flex());
+    let mut verdicts = Vec::with_capacity(items.len());
+    for chunk in items.chunks(512) {
+        let (pools, present, surface) = features(data, chunk);
+        let pools = TensorData::new(pools, [chunk.len(), POOLS, data.width()]);
+        let metrics: Vec<f32> = chunk
+            .iter()
+            .flat_map(|&item| data.metric(item))
+            .copied()
+            .collect();
+        let metrics = TensorData::new(metrics, [chunk.len(), data.metrics.width()]);
+        let values = heads.forward(
+            Tensor::from_data(pools, &device),
+            &present,
+            &surface,
+            Tensor::from_data(metrics, &device),
+        );
+        let values = values
+            .into_data()
+            .try_into_vec::<f32>()
+            .expect("verdicts are f32");
+        verdicts.extend(heads.verdicts(&values));
+    }
+    Ok(verdicts)
+}
