@@ -19,7 +19,7 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Score one answer, or every row of a CSV, JSON or JSON lines file.
+    /// Score one answer, or every row of a CSV, JSON, JSON lines or Parquet file.
     Score(score::ScoreArgs),
     /// Compare predictions with the scores in a file.
     Eval(eval::EvalArgs),

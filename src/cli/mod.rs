@@ -10,6 +10,7 @@ mod inspect;
 pub mod model;
 pub mod output;
 pub mod pack;
+mod parquet;
 pub mod progress;
 pub mod rows;
 mod score;

@@ -25,7 +25,7 @@ use dataset::Dataset;
 /// Arguments of `touchstone train`, also the record of the run.
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct TrainArgs {
-    /// Judged files: CSV, JSON (the challenge's form too) or JSON lines, also .gz. Results are
+    /// Judged files: CSV, JSON (the challenge's form too), JSON lines (also .gz) or Parquet. Results are
     /// per file: keep rows of your own making (source `authored`) in a file apart.
     #[arg(required = true)]
     #[serde(skip)]
