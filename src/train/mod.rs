@@ -7,6 +7,7 @@ mod record;
 mod ridge;
 mod split;
 mod twins;
+pub mod vectors;
 
 use std::path::PathBuf;
 
