@@ -11,6 +11,7 @@ pub mod model;
 pub mod output;
 pub mod pack;
 mod parquet;
+mod predict;
 pub mod progress;
 pub mod rows;
 mod score;

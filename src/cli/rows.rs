@@ -51,6 +51,11 @@ impl Options {
         scores: Scores::Ignored,
         lenient: false,
     };
+    /// For `predict`: as [`Self::SCORING`], and what is no row at all is counted and passed over.
+    pub const PREDICTING: Self = Self {
+        scores: Scores::Ignored,
+        lenient: true,
+    };
     /// For `train` and `eval`: every row needs a good score.
     pub const JUDGED: Self = Self {
         scores: Scores::Required,
