@@ -1,5 +1,6 @@
 //! Training heads on judged rows: `touchstone train`.
 
+pub mod balance;
 mod cache;
 mod dataset;
 mod fit;
