@@ -247,6 +247,58 @@ fn the_challenges_form_is_read_and_odd_elements_are_counted() {
 }
 
 #[test]
+fn a_submission_has_a_line_for_every_row() {
+    let (_guard, folder) = temporary();
+    let rows = r#"[
+        {"metric_name": "fairness", "user_prompt": "a", "response": "b", "system_prompt": null},
+        {"metric_name": "fairness", "user_prompt": "c", "response": null, "system_prompt": "e"},
+        17,
+        {"metric_name": "nosuch", "user_prompt": "c", "response": "d", "system_prompt": null},
+        {"metric_name": "fairness", "user_prompt": "c", "response": ["d"], "system_prompt": null},
+        {"metric_name": "fairness", "user_prompt": "नमस्ते", "response": "हाँ", "system_prompt": "f"}
+    ]"#;
+    let input = file(&folder, "test_data.json", rows);
+    let output = folder.join("submission.csv");
+    let args = ["predict", &input, "--output", output.to_str().unwrap()];
+    let ran = common::touchstone(&with_bundle(&args));
+    let warnings = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{warnings}");
+    for (id, why) in [(2, "empty"), (3, "a number"), (4, "nosuch"), (5, "a list")] {
+        let named = |line: &str| line.contains(&format!("ID {id}: ")) && line.contains(why);
+        assert!(warnings.lines().any(named), "{id}: {warnings}");
+    }
+    let written = std::fs::read_to_string(&output).unwrap();
+    let lines: Vec<&str> = written.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (7, "ID,score"));
+    for (index, line) in lines[1..].iter().enumerate() {
+        let (id, score) = line.split_once(',').unwrap();
+        assert_eq!(id, (index + 1).to_string());
+        assert!((0..=10).contains(&score.parse::<i32>().unwrap()), "{line}");
+    }
+    stdout(&with_bundle(&[&args[..], &["--no-round"]].concat()));
+    let exact = std::fs::read_to_string(output).unwrap();
+    let decimals = |line: &str| line.rsplit_once('.').map(|(_, decimals)| decimals.len());
+    assert!(
+        exact.lines().skip(1).all(|line| decimals(line) == Some(2)),
+        "{exact}"
+    );
+}
+
+#[test]
+fn a_submission_of_nothing_scored_is_refused() {
+    let (_guard, folder) = temporary();
+    let rows = r#"[{"metric_name": "fairness", "user_prompt": "a", "response": null}]"#;
+    let input = file(&folder, "test_data.json", rows);
+    let output = folder.join("submission.csv");
+    let args = ["predict", &input, "--output", output.to_str().unwrap()];
+    let message = failure(&with_bundle(&args));
+    assert!(message.contains("none of the 1 rows"), "{message}");
+    assert!(!output.exists());
+    let message = failure(&["predict", &input, "--output", "no/such/folder/a.csv"]);
+    assert!(message.contains("its folder is not there"), "{message}");
+}
+
+#[test]
 fn prompts_seen_in_training_are_reported_apart() {
     let (_guard, folder) = temporary();
     let rows = common::tiny_rows(&folder);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::serve::ServeArgs;
-use super::{embed, eval, fetch, inspect, model, pack, score, serve};
+use super::{embed, eval, fetch, inspect, model, pack, predict, score, serve};
 use crate::encoder::Precision;
 use crate::error::Result;
 
@@ -19,8 +19,10 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Score one answer, or every row of a CSV, JSON or JSON lines file.
+    /// Score one answer, or every row of a CSV, JSON, JSON lines or Parquet file.
     Score(score::ScoreArgs),
+    /// Write the challenge's submission (`ID,score`) for the rows of a test file.
+    Predict(predict::PredictArgs),
     /// Compare predictions with the scores in a file.
     Eval(eval::EvalArgs),
     /// Write the embedding of each line of a text file as a NumPy array.
@@ -90,6 +92,7 @@ impl Cli {
     pub fn run(self) -> Result<()> {
         match self.command {
             Command::Score(args) => score::run(&args),
+            Command::Predict(args) => predict::run(&args),
             Command::Eval(args) => eval::run(&args),
             Command::Embed(args) => embed::run(&args),
             Command::Fetch(args) => run_fetch(args),

@@ -18,7 +18,7 @@ use crate::scorer::{Backend, Scorer};
 /// Arguments of `touchstone eval`.
 #[derive(Args)]
 pub struct EvalArgs {
-    /// CSV, JSON or JSON lines (also .gz) with scores.
+    /// CSV, JSON, JSON lines (also .gz) or Parquet with scores.
     file: PathBuf,
     /// The file holds pairs (JSON lines with metric_name, user_prompt, good, bad): how often does
     /// the better answer score higher?

@@ -1,4 +1,4 @@
-//! The file forms people keep rows in: CSV, a JSON list, JSON lines, each also gzipped.
+//! The file forms people keep rows in: CSV, a JSON list, JSON lines, each also gzipped, and Parquet.
 //!
 //! This file turns bytes into named fields; [`rows`](super::rows) says what the fields mean.
 
@@ -9,6 +9,7 @@ use std::path::Path;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
+use super::parquet;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How a file writes its rows.
@@ -20,14 +21,17 @@ pub enum Form {
     JsonList,
     /// One JSON object a line.
     JsonLines,
+    /// Apache Parquet with flat columns.
+    Parquet,
 }
 
 /// One element of a file before anybody asked what it means.
 #[derive(Clone, Debug)]
 pub struct Element {
-    /// 1-based: the data row of a CSV file, the element of a JSON list, the line of JSON lines.
+    /// 1-based: the data row of a CSV or Parquet file, the element of a JSON list, the line of
+    /// JSON lines.
     pub number: usize,
-    /// 1-based line where the element starts; none in a JSON list.
+    /// 1-based line where the element starts; none in a JSON list and in Parquet.
     pub line: Option<usize>,
     /// An object where the element is a row; the reason where it could not be read.
     pub value: std::result::Result<Value, String>,
@@ -53,16 +57,36 @@ pub struct Elements {
     pub elements: Vec<Element>,
 }
 
+/// The form and the elements of a file's bytes; `path` only helps to tell its form.
+///
+/// # Errors
+/// As [`text`], [`split`] and [`parquet::elements`].
+pub fn read(bytes: Vec<u8>, path: &Path) -> Result<(Form, Elements)> {
+    let bytes = unpacked(bytes)?;
+    if bytes.starts_with(parquet::MAGIC) {
+        return Ok((Form::Parquet, parquet::elements(bytes)?));
+    }
+    let text = decoded(bytes)?;
+    let form = detect(path, &text);
+    Ok((form, split(&text, form)?))
+}
+
 /// The text of `bytes`: unpacked if they are gzip, without a byte order mark.
 ///
 /// # Errors
 /// `Data` for a damaged gzip stream and for bytes that are not UTF-8 (offset and line).
 pub fn text(bytes: Vec<u8>) -> Result<String> {
-    let bytes = if bytes.starts_with(&[0x1f, 0x8b]) {
-        gunzip(&bytes)?
-    } else {
-        bytes
-    };
+    decoded(unpacked(bytes)?)
+}
+
+fn unpacked(bytes: Vec<u8>) -> Result<Vec<u8>> {
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        return gunzip(&bytes);
+    }
+    Ok(bytes)
+}
+
+fn decoded(bytes: Vec<u8>) -> Result<String> {
     let text = String::from_utf8(bytes)
         .map_err(|e| not_utf8(e.as_bytes(), e.utf8_error().valid_up_to()))?;
     Ok(text
@@ -99,13 +123,14 @@ fn not_utf8(bytes: &[u8], offset: usize) -> Error {
     )
 }
 
-/// The form of a file, from its first character and, where that is not enough, its name.
+/// The form of a text file, from its first character and, where that is not enough, its name.
 pub fn detect(path: &Path, text: &str) -> Form {
     let name = path.to_string_lossy().to_lowercase();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
     let lines = name.ends_with(".jsonl") || name.ends_with(".ndjson");
     match text.trim_start().as_bytes().first() {
         _ if name.ends_with(".csv") => Form::Csv,
+        _ if name.ends_with(".parquet") => Form::Parquet,
         Some(b'[') if !lines => Form::JsonList,
         Some(b'{') => Form::JsonLines,
         _ if lines => Form::JsonLines,
@@ -117,8 +142,8 @@ pub fn detect(path: &Path, text: &str) -> Form {
 /// Splits `text` into elements. Blank lines are no elements.
 ///
 /// # Errors
-/// `Data` for an empty file, a malformed list, an unequal CSV record or an unclosed CSV quote.
-/// A malformed line of JSON lines becomes an element with its reason.
+/// `Data` for an empty file, a malformed list, an unequal CSV record, an unclosed CSV quote, or
+/// text that calls itself Parquet. A malformed line of JSON lines becomes an element with its reason.
 pub fn split(text: &str, form: Form) -> Result<Elements> {
     if text.trim().is_empty() {
         return Err(Error::new(ErrorKind::Data, "the file is empty"));
@@ -127,6 +152,10 @@ pub fn split(text: &str, form: Form) -> Result<Elements> {
         Form::Csv => csv_elements(text),
         Form::JsonList => Ok(with_keys(list_elements(text)?)),
         Form::JsonLines => Ok(with_keys(line_elements(text))),
+        Form::Parquet => Err(Error::new(
+            ErrorKind::Data,
+            "the name says Parquet, but the file does not begin with PAR1; save it again",
+        )),
     }
 }
 
@@ -392,6 +421,8 @@ mod tests {
         assert_eq!(form("a.JSON", "nonsense"), Form::JsonList);
         assert_eq!(form("a.csv.gz", "[a],b"), Form::Csv);
         assert_eq!(form("a", "a,b\n1,2"), Form::Csv);
+        let text = split("a,b", form("a.parquet", "a,b"));
+        assert!(message(text).contains("does not begin with PAR1"));
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub mod model;
 pub mod output;
 pub mod pack;
 mod pairs;
+mod parquet;
+mod predict;
 pub mod progress;
 pub mod rows;
 mod score;

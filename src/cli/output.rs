@@ -55,21 +55,26 @@ enum Sink {
 impl Writer {
     /// Starts the file `target`. A name ending in `.csv` asks for CSV, one ending in `.json`,
     /// `.jsonl` or `.ndjson` for JSON lines; any other follows `form`, the form of the input
-    /// whose `header` this is.
+    /// whose `header` this is (JSON lines where that is Parquet).
     ///
     /// # Errors
-    /// `Io` if the file cannot be made.
+    /// `Io` if the file cannot be made, `Unsupported` if its name asks for Parquet.
     pub fn create(target: &Path, form: Form, header: &[String]) -> Result<Self> {
         let name = target
             .file_name()
             .ok_or_else(|| io("name the output file", target, "no file name"))?;
+        let (plain, packed) = unpacked_name(&name.to_string_lossy());
+        if plain.ends_with(".parquet") {
+            let message =
+                "scored files are CSV or JSON lines: end the output's name in .csv or .jsonl";
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
         let unfinished = target.with_file_name(format!(
             ".{}.{}.part",
             name.to_string_lossy(),
             std::process::id()
         ));
         let file = BufWriter::new(File::create(&unfinished).map_err(|e| io("write", target, e))?);
-        let (plain, packed) = unpacked_name(&name.to_string_lossy());
         let sink = if packed {
             Sink::Packed(Box::new(GzEncoder::new(
                 file,

@@ -1,8 +1,9 @@
-//! Rows to score or to learn from, read from CSV, a JSON list or JSON lines, each also gzipped.
+//! Rows to score or to learn from, read from CSV, a JSON list or JSON lines, each also gzipped, or
+//! from Parquet.
 //!
 //! A row names a metric, the texts of one answer and, where somebody judged it, a score of 0-10.
-//! Numbers are counted as the user counts: data rows of a CSV file and elements of a list from 1,
-//! lines in JSON lines.
+//! Numbers are counted as the user counts: data rows of a CSV or Parquet file and elements of a
+//! list from 1, lines in JSON lines.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -45,10 +46,15 @@ pub struct Options {
 }
 
 impl Options {
-    /// For `score` and `predict`: every row is kept, scores are not looked at.
+    /// For `score`: every row is kept, scores are not looked at.
     pub const SCORING: Self = Self {
         scores: Scores::Ignored,
         lenient: false,
+    };
+    /// For `predict`: as [`Self::SCORING`], and what is no row at all is counted and passed over.
+    pub const PREDICTING: Self = Self {
+        scores: Scores::Ignored,
+        lenient: true,
     };
     /// For `train` and `eval`: every row needs a good score.
     pub const JUDGED: Self = Self {
@@ -113,7 +119,7 @@ pub struct Rows {
     pub skipped: Vec<Skipped>,
     /// The form the file was in.
     pub form: Form,
-    /// The column names as written (CSV), else every key in order of appearance.
+    /// The column names as written (CSV, Parquet), else every key in order of appearance.
     pub header: Vec<String>,
 }
 
@@ -165,13 +171,11 @@ pub fn read(path: &Path, options: &Options) -> Result<Rows> {
 /// Reads rows from the bytes of a file; `path` only helps to tell its form.
 ///
 /// # Errors
-/// `Data`: not UTF-8, empty or without rows, needed columns missing (which, and which were found),
+/// `Data`: not UTF-8, a damaged Parquet file, empty or without rows, needed columns missing (which, and which were found),
 /// a malformed line or element, a score that is missing or no number from 0 to 10 (which row,
 /// what was found).
 pub fn parse(bytes: Vec<u8>, path: &Path, options: &Options) -> Result<Rows> {
-    let text = forms::text(bytes)?;
-    let form = forms::detect(path, &text);
-    let found = forms::split(&text, form)?;
+    let (form, found) = forms::read(bytes, path)?;
     let mut rows = Rows {
         rows: Vec::new(),
         skipped: Vec::new(),

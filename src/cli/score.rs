@@ -19,10 +19,10 @@ const BATCH_TOKENS: usize = 2048;
 /// Arguments of `touchstone score`.
 #[derive(Args)]
 pub struct ScoreArgs {
-    /// CSV, JSON or JSON lines (also .gz) to score; without, the answer comes from the options.
+    /// CSV, JSON, JSON lines (also .gz) or Parquet to score; without, the answer comes from the options.
     #[arg(requires = "output", conflicts_with_all = ["metric", "user", "response", "system", "definition"])]
     file: Option<PathBuf>,
-    /// Where the scored file goes.
+    /// Where the scored file goes: CSV or JSON lines, by its name or else as FILE is.
     #[arg(long, short, requires = "file")]
     output: Option<PathBuf>,
     /// Name of a metric, or of your own with --definition.

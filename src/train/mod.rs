@@ -1,6 +1,6 @@
 //! Training heads on judged rows: `touchstone train`.
 
-mod balance;
+pub mod balance;
 mod batch;
 mod bootstrap;
 mod cache;
@@ -24,7 +24,7 @@ mod ridge_baseline;
 mod run_report;
 mod split;
 mod twins;
-mod vectors;
+pub mod vectors;
 
 use std::path::PathBuf;
 
@@ -47,7 +47,7 @@ use vectors::MetricVectors;
 /// Arguments of `touchstone train`, also the record of the run.
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct TrainArgs {
-    /// Judged files: CSV, JSON (the challenge's form too) or JSON lines, also .gz. Results are
+    /// Judged files: CSV, JSON (the challenge's form too), JSON lines (also .gz) or Parquet. Results are
     /// per file: keep rows of your own making (source `authored`) in a file apart.
     #[arg(required = true)]
     #[serde(skip)]
