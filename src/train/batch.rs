@@ -314,3 +314,33 @@ fn file_weights(data: &Dataset, items: &[usize]) -> Vec<f32> {
         .map(|item| scale / counts[file(item)].sqrt())
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_member_leaves_out_one_bag_and_each_another() {
+        for members in [1, 2, 4, 8] {
+            let left_out = |member| -> Vec<usize> {
+                (0..=NO_BAG)
+                    .filter(|&bag| in_bag(bag, member, members))
+                    .collect()
+            };
+            let mut bags: Vec<usize> = (0..members).flat_map(left_out).collect();
+            assert_eq!(bags.len(), members);
+            bags.dedup();
+            assert_eq!(bags.len(), members);
+            assert!(bags.iter().all(|&bag| bag < BAGS));
+        }
+    }
+
+    #[test]
+    fn moments_leave_constant_features_silent() {
+        let moments = moments(&[&[1.0, 5.0], &[3.0, 5.0]], 2);
+        assert_eq!(
+            (moments.mean, moments.scale),
+            (vec![2.0, 5.0], vec![1.0, 0.0])
+        );
+    }
+}

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Map, Value};
 
 use super::cache::{Cache, Key, key};
+use super::interrupt;
 use super::metrics::{self, Metrics};
 use super::split::Groups;
 use super::twins::prompt_key;
@@ -373,7 +373,7 @@ fn encode_missing(all: &[&Passage], embedder: &Embedder, cache: &mut Cache) -> R
     if missing.is_empty() {
         return Ok(());
     }
-    let stop = interrupted();
+    interrupt::watch();
     let mut missing: Vec<(Key, &Passage)> = missing.into_iter().collect();
     missing.sort_by_key(|(key, _)| *key);
     let costs: Vec<usize> = missing.iter().map(|(_, passage)| passage.len()).collect();
@@ -388,20 +388,8 @@ fn encode_missing(all: &[&Passage], embedder: &Embedder, cache: &mut Cache) -> R
             cache.insert(missing[index].0, vector)?;
         }
         bar.inc(batch.iter().map(|&index| costs[index]).sum::<usize>() as u64);
-        if stop.load(Ordering::Relaxed) {
-            let message = "stopped; what is encoded so far is kept for the next run";
-            return Err(Error::new(ErrorKind::Input, message));
-        }
-        Ok(())
+        interrupt::check("what is encoded so far is kept for the next run")
     })?;
     bar.finish();
     Ok(())
-}
-
-/// Set when the user presses Ctrl-C.
-fn interrupted() -> &'static AtomicBool {
-    static STOP: AtomicBool = AtomicBool::new(false);
-    // A second handler in one process is refused; the first one sets the same flag.
-    let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
-    &STOP
 }

@@ -8,7 +8,7 @@ use super::batch::{Batch, Feeder};
 use super::dataset::Dataset;
 use super::loss;
 use super::random::Random;
-use super::{FitArgs, jobs};
+use super::{FitArgs, interrupt, jobs};
 use crate::cli::progress::bar;
 use crate::error::{Error, ErrorKind, Result};
 use crate::heads::{EnsembleConfig, Group, GroupConfig, Heads, Layer, Layers, Stacked, Standard};
@@ -131,6 +131,7 @@ impl Fit<'_> {
         let mut best = Best::new(group.clone(), self.group.name());
         let mut step = 0;
         for epoch in 0..self.args.epochs {
+            interrupt::check("nothing is written; the vectors are cached")?;
             let order = feeder.draw(&mut random);
             let mut errors = Mean::default();
             for rows in order.chunks(self.args.batch) {

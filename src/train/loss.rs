@@ -40,7 +40,13 @@ pub fn of(
         (Group::Joint(heads), GroupConfig::Joint(config)) => {
             let texts = heads.text_points(&batch.inputs, &mut drop);
             let metrics = heads.metric_points(batch.inputs.metric.clone());
-            let contrast = contrastive(texts.clone(), metrics.clone(), batch, config, args);
+            let contrast = contrastive(
+                texts.clone(),
+                metrics.clone(),
+                batch,
+                config,
+                args.temperature,
+            );
             let drop: &mut Drop = &mut drop;
             let squares = squares(heads.scores(texts, metrics, drop), batch);
             (per_row(squares.clone() + contrast), error(squares))
@@ -74,16 +80,16 @@ fn contrastive(
     metrics: Tensor<3>,
     batch: &Batch,
     config: &JointConfig,
-    args: &FitArgs,
+    temperature: f64,
 ) -> Tensor<3> {
     let device = texts.device();
     let own = (texts.clone() * metrics.clone()).sum_dim(2);
     let cosines = texts.matmul(metrics.swap_dims(1, 2));
-    let logits = cosines.div_scalar(args.temperature) + masked(&batch.contrasts, &device);
+    let logits = cosines.div_scalar(temperature) + masked(&batch.contrasts, &device);
     let items = logits.dims()[1];
     let diagonal = Tensor::<2>::eye(items, &device).unsqueeze::<3>();
     let drawn = (log_softmax(logits, 2) * diagonal).sum_dim(2).neg();
-    let pushed = softplus(own.sub_scalar(MARGIN).div_scalar(args.temperature), 1.0);
+    let pushed = softplus(own.sub_scalar(MARGIN).div_scalar(temperature), 1.0);
     let high = batch
         .targets
         .clone()
@@ -135,6 +141,57 @@ fn dropped(features: Tensor<3>, rates: &[f32], random: &mut Random) -> Tensor<3>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::heads::{HeadInputs, JointMember, Pooling};
+
+    /// The contrastive loss of two items with texts at `points` on a circle and metrics at the
+    /// right and at the left, both of score `target`.
+    fn contrast(points: [[f32; 2]; 2], target: f32, contrasts: [bool; 4]) -> f32 {
+        let device = Device::flex();
+        let tensor = |points: [[f32; 2]; 2]| {
+            Tensor::<3>::from_data(TensorData::new(points.concat(), [1, 2, 2]), &device)
+        };
+        let batch = Batch {
+            inputs: HeadInputs {
+                pools: Tensor::zeros([2, 1, 1], &device),
+                surface: Tensor::zeros([2, 1], &device),
+                metric: Tensor::zeros([2, 1], &device),
+            },
+            targets: Tensor::full([1, 2, 1], target, &device),
+            scores: vec![target; 2],
+            weights: Tensor::ones([1, 2, 1], &device),
+            contrasts: contrasts.into(),
+        };
+        let member = JointMember {
+            size: 2,
+            pooling: Pooling::Segments,
+            system: false,
+            dropout: 0.0,
+            contrast: 1.0,
+        };
+        let config = JointConfig {
+            hidden: 1,
+            members: vec![member],
+        };
+        let metrics = tensor([[1.0, 0.0], [-1.0, 0.0]]);
+        number(contrastive(tensor(points), metrics, &batch, &config, 0.1).sum())
+    }
+
+    const OWN: [[f32; 2]; 2] = [[1.0, 0.0], [-1.0, 0.0]];
+    const OTHERS: [[f32; 2]; 2] = [[-1.0, 0.0], [1.0, 0.0]];
+
+    #[test]
+    fn good_answers_are_drawn_to_their_metric_and_bad_ones_pushed_from_it() {
+        let loss = |points, target| contrast(points, target, [true; 4]);
+        assert!(loss(OWN, 10.0) + 1.0 < loss(OTHERS, 10.0));
+        assert!(loss(OTHERS, 0.0) + 1.0 < loss(OWN, 0.0));
+        assert_eq!(loss(OWN, 5.0), 0.0);
+    }
+
+    #[test]
+    fn related_metrics_are_no_contrast() {
+        let alone = contrast(OTHERS, 10.0, [true, false, false, true]);
+        assert!(alone.abs() < 1e-5, "{alone}");
+    }
 
     #[test]
     fn each_member_drops_its_own_share_and_keeps_the_mean() {

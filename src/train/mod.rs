@@ -11,6 +11,7 @@ mod checks;
 mod dataset;
 mod evaluation;
 mod fit;
+mod interrupt;
 mod jobs;
 mod loss;
 mod members;

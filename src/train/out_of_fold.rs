@@ -1,5 +1,7 @@
 //! Predictions of every row by heads that saw neither its prompt nor a twin of it.
 
+use std::collections::HashSet;
+
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::batch::{BAGS, NO_BAG, features};
@@ -78,27 +80,36 @@ impl Division {
 /// metric, rows of one family of metrics too.
 fn groups(data: &Dataset, by: FoldBy) -> Result<Groups> {
     let examples = &data.rows.examples;
-    let keys: Vec<String> = examples
-        .iter()
-        .map(|e| twins::prompt_key(&e.row.user))
+    let keys: Vec<String> = (examples.iter())
+        .map(|example| twins::prompt_key(&example.row.user))
         .collect();
     let mut pairs = twins::near(&keys);
-    let languages = examples.iter();
-    let languages = languages.map(|example| example.row.language.clone().unwrap_or_default());
-    // The first items are the rows, in order.
-    let vectors = (0..examples.len()).flat_map(|item| data.pool(item, Pool::User));
-    let vectors: Vec<f32> = vectors.copied().collect();
-    let languages: Vec<String> = languages.collect();
-    pairs.extend(twins::translated(
-        &vectors,
-        data.width(),
-        &languages,
-        twins::TWIN_COSINE,
-    )?);
+    pairs.extend(translated(data, &keys)?);
     if by == FoldBy::Metric {
         pairs.extend(families(data));
     }
     Groups::new(&keys, &pairs)
+}
+
+/// Pairs of rows whose prompts translate each other; of equal prompts one row stands for all.
+fn translated(data: &Dataset, keys: &[String]) -> Result<Vec<(usize, usize)>> {
+    let mut seen = HashSet::new();
+    let firsts: Vec<usize> = (0..keys.len())
+        .filter(|&row| seen.insert(&keys[row]))
+        .collect();
+    let language = |row: &usize| data.rows.examples[*row].row.language.clone();
+    let languages: Vec<String> = firsts
+        .iter()
+        .map(|row| language(row).unwrap_or_default())
+        .collect();
+    // The first items are the rows, in order.
+    let vectors = firsts.iter().flat_map(|&row| data.pool(row, Pool::User));
+    let vectors: Vec<f32> = vectors.copied().collect();
+    let pairs = twins::translated(&vectors, data.width(), &languages, twins::TWIN_COSINE)?;
+    Ok(pairs
+        .into_iter()
+        .map(|(a, b)| (firsts[a], firsts[b]))
+        .collect())
 }
 
 /// Each row with the first of its family of metrics.
