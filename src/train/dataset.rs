@@ -91,7 +91,8 @@ pub fn read(paths: &[PathBuf], sample: usize) -> Result<Rows> {
     Ok(all)
 }
 
-fn stem(path: &Path) -> String {
+/// A file's name without folder and extension.
+pub fn stem(path: &Path) -> String {
     let name = path
         .file_name()
         .map(|name| name.to_string_lossy().into_owned());

@@ -2,9 +2,11 @@
 
 pub mod balance;
 mod cache;
+pub mod chart;
 mod dataset;
 mod fit;
 mod record;
+pub mod report;
 mod ridge;
 mod split;
 mod twins;
