@@ -299,6 +299,27 @@ fn a_submission_of_nothing_scored_is_refused() {
 }
 
 #[test]
+fn a_report_is_one_page_that_loads_nothing() {
+    let (_guard, folder) = temporary();
+    let rows = common::tiny_rows(&folder);
+    let output = folder.join("report.html");
+    let args = [
+        "report",
+        rows.to_str().unwrap(),
+        "--output",
+        output.to_str().unwrap(),
+    ];
+    stdout(&args);
+    let page = std::fs::read_to_string(&output).unwrap();
+    assert!(page.starts_with("<!doctype html>") && page.contains("Scores before and after"));
+    for loads in ["<script", "<link", "src=", "@import", "url("] {
+        assert!(!page.contains(loads), "{loads}");
+    }
+    let message = failure(&[&args[..], &["--resample-cap", "0"]].concat());
+    assert!(message.contains("--resample-cap"), "{message}");
+}
+
+#[test]
 fn prompts_seen_in_training_are_reported_apart() {
     let (_guard, folder) = temporary();
     let rows = common::tiny_rows(&folder);

@@ -38,6 +38,9 @@ enum Command {
     /// Train heads on judged rows.
     #[cfg(feature = "train")]
     Train(Box<crate::train::TrainArgs>),
+    /// Write a page about judged rows, to be read before training on them.
+    #[cfg(feature = "train")]
+    Report(crate::train::report::ReportArgs),
 }
 
 /// Which bundle a command uses.
@@ -101,6 +104,8 @@ impl Cli {
             Command::Serve(args) => serve::run(&args),
             #[cfg(feature = "train")]
             Command::Train(args) => crate::train::run(&args),
+            #[cfg(feature = "train")]
+            Command::Report(args) => crate::train::report::run(&args),
         }
     }
 }

@@ -12,6 +12,100 @@ use crate::surface::SURFACE;
 /// Most items that a validation looks at.
 const VALIDATION: usize = 2000;
 
+/// Everything standardised once, so that a step only copies rows.
+pub struct Prepared {
+    /// The moments it was standardised by.
+    pub standard: Standard,
+    /// `[texts, POOLS, width]`.
+    pools: Vec<f32>,
+    /// `[texts, SURFACE]`.
+    surface: Vec<f32>,
+    /// `[metrics, metric width]`.
+    metrics: Vec<f32>,
+    /// Of each metric, `[wordings, metric width]`.
+    wordings: Vec<Vec<f32>>,
+}
+
+impl Prepared {
+    /// Standardises all of `data` by the moments of the items `train`.
+    pub fn new(data: &Dataset, train: &[usize]) -> Self {
+        let (standard, device) = (standardise(data, train), Device::flex());
+        let (width, texts) = (data.width(), data.present.len() / POOLS);
+        let (mut pools, mut surface) = (Vec::new(), Vec::new());
+        for first in (0..texts).step_by(1024) {
+            let count = 1024.min(texts - first);
+            let part = |table: &[f32], size: usize| table[first * size..][..count * size].to_vec();
+            let values = TensorData::new(part(&data.pools, POOLS * width), [count, POOLS, width]);
+            let inputs = standard.apply(
+                Tensor::from_data(values, &device),
+                &part(&data.present, POOLS),
+                &part(&data.surface, SURFACE),
+                Tensor::zeros([count, data.metrics.width()], &device),
+            );
+            pools.extend(numbers(inputs.pools));
+            surface.extend(numbers(inputs.surface));
+        }
+        let standardised = |vectors: &[f32]| {
+            let shape = [vectors.len() / data.metrics.width(), data.metrics.width()];
+            let vectors = Tensor::<2>::from_data(TensorData::new(vectors.to_vec(), shape), &device);
+            numbers(standard.metrics(vectors))
+        };
+        let metrics = 0..data.metrics.len();
+        Self {
+            metrics: metrics
+                .clone()
+                .flat_map(|m| standardised(data.metrics.vector(m)))
+                .collect(),
+            wordings: metrics
+                .map(|m| match data.metrics.wordings(m) {
+                    [] => Vec::new(),
+                    wordings => standardised(wordings),
+                })
+                .collect(),
+            pools,
+            surface,
+            standard,
+        }
+    }
+
+    fn metric(&self, index: usize, width: usize) -> &[f32] {
+        &self.metrics[index * width..][..width]
+    }
+
+    /// Inputs of `items` under the standardised metrics' vectors given, `[items, metric width]`.
+    fn inputs(
+        &self,
+        data: &Dataset,
+        items: &[usize],
+        metrics: Vec<f32>,
+        device: &Device,
+    ) -> HeadInputs {
+        let texts: Vec<usize> = items.iter().map(|&item| data.items[item].text).collect();
+        let size = POOLS * data.width();
+        let pools = TensorData::new(
+            gather(&self.pools, size, &texts),
+            [items.len(), POOLS, data.width()],
+        );
+        let surface = TensorData::new(
+            gather(&self.surface, SURFACE, &texts),
+            [items.len(), SURFACE],
+        );
+        let metrics = TensorData::new(metrics, [items.len(), data.metrics.width()]);
+        HeadInputs {
+            pools: Tensor::from_data(pools, device),
+            surface: Tensor::from_data(surface, device),
+            metric: Tensor::from_data(metrics, device),
+        }
+    }
+}
+
+fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor
+        .into_data()
+        .try_into_vec::<f32>()
+        .expect("inputs are f32")
+}
+
 /// Some items ready for the members.
 pub struct Batch {
     /// Standardised inputs.
@@ -29,15 +123,15 @@ pub struct Batch {
 
 impl Batch {
     /// Items as they are, each weighing 1.
-    pub fn plain(data: &Dataset, items: &[usize], standard: &Standard, device: &Device) -> Self {
-        let metrics: Vec<f32> = items
-            .iter()
-            .flat_map(|&item| data.metric(item))
-            .copied()
-            .collect();
+    pub fn plain(data: &Dataset, items: &[usize], prepared: &Prepared, device: &Device) -> Self {
+        let width = data.metrics.width();
+        let mut metrics = Vec::with_capacity(items.len() * width);
+        for &item in items {
+            metrics.extend_from_slice(prepared.metric(data.items[item].metric, width));
+        }
         let targets = data.targets(items);
         Self {
-            inputs: inputs(data, items, metrics, standard, device),
+            inputs: prepared.inputs(data, items, metrics, device),
             weights: Tensor::ones([1, items.len(), 1], device),
             targets: column(targets.clone(), 1, device),
             scores: targets,
@@ -79,7 +173,7 @@ pub struct Feeder<'a> {
     data: &'a Dataset,
     items: &'a [usize],
     bags: &'a [usize],
-    standard: &'a Standard,
+    prepared: &'a Prepared,
     args: &'a FitArgs,
     /// Expected draws of each of `items` in an epoch.
     draws: Vec<f32>,
@@ -93,7 +187,7 @@ impl<'a> Feeder<'a> {
         data: &'a Dataset,
         items: &'a [usize],
         bags: &'a [usize],
-        standard: &'a Standard,
+        prepared: &'a Prepared,
         args: &'a FitArgs,
     ) -> Self {
         let metrics: Vec<usize> = items.iter().map(|&item| data.items[item].metric).collect();
@@ -108,7 +202,7 @@ impl<'a> Feeder<'a> {
             data,
             items,
             bags,
-            standard,
+            prepared,
             args,
             draws: args.balance.draws(&metrics, &scores),
             weights,
@@ -161,7 +255,7 @@ impl<'a> Feeder<'a> {
             })
         });
         Batch {
-            inputs: inputs(self.data, items, metrics, self.standard, device),
+            inputs: self.prepared.inputs(self.data, items, metrics, device),
             weights: column(weights.collect(), members, device),
             targets: column(targets.clone(), 1, device),
             scores: targets,
@@ -176,14 +270,15 @@ impl<'a> Feeder<'a> {
     /// (the mean of all), so that no metric is known by heart.
     fn metrics(&self, items: &[usize], random: &mut Random) -> Vec<f32> {
         let width = self.data.metrics.width();
-        let mut vectors = Vec::with_capacity(items.len() * width);
+        let (nothing, mut vectors) = (vec![0.0; width], Vec::with_capacity(items.len() * width));
         for &item in items {
-            let wordings = self.data.metrics.wordings(self.data.items[item].metric);
+            let metric = self.data.items[item].metric;
+            let wordings = &self.prepared.wordings[metric];
             let chance = random.uniform() / self.args.metric_dropout.max(1e-9);
             vectors.extend_from_slice(match wordings.len() / width {
-                _ if chance >= 1.0 => self.data.metric(item),
-                0 => &self.standard.metric.mean,
-                _ if chance < 0.2 => &self.standard.metric.mean,
+                _ if chance >= 1.0 => self.prepared.metric(metric, width),
+                0 => &nothing,
+                _ if chance < 0.2 => &nothing,
                 count => &wordings[random.below(count) * width..][..width],
             });
         }
@@ -206,29 +301,11 @@ fn column(values: Vec<f32>, members: usize, device: &Device) -> Tensor<3> {
 }
 
 fn gather(table: &[f32], size: usize, texts: &[usize]) -> Vec<f32> {
-    let rows = texts
-        .iter()
-        .flat_map(|&text| &table[text * size..(text + 1) * size]);
-    rows.copied().collect()
-}
-
-/// Inputs of `items` under the metrics' vectors given, `[items, metric width]`.
-fn inputs(
-    data: &Dataset,
-    items: &[usize],
-    metrics: Vec<f32>,
-    standard: &Standard,
-    device: &Device,
-) -> HeadInputs {
-    let (pools, present, surface) = features(data, items);
-    let pools = TensorData::new(pools, [items.len(), POOLS, data.width()]);
-    let metrics = TensorData::new(metrics, [items.len(), data.metrics.width()]);
-    standard.apply(
-        Tensor::from_data(pools, device),
-        &present,
-        &surface,
-        Tensor::from_data(metrics, device),
-    )
+    let mut rows = Vec::with_capacity(texts.len() * size);
+    for &text in texts {
+        rows.extend_from_slice(&table[text * size..][..size]);
+    }
+    rows
 }
 
 /// Pools, presence and surface features of `items`, as [`Heads::forward`] takes them.
@@ -244,7 +321,7 @@ pub fn features(data: &Dataset, items: &[usize]) -> (Vec<f32>, Vec<f32>, Vec<f32
 }
 
 /// Means and inverse deviations of the items' inputs; pools count where they are present.
-pub fn standardise(data: &Dataset, items: &[usize]) -> Standard {
+fn standardise(data: &Dataset, items: &[usize]) -> Standard {
     let width = data.width();
     let mut texts: Vec<usize> = items.iter().map(|&item| data.items[item].text).collect();
     texts.sort_unstable();

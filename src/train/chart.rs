@@ -1,11 +1,11 @@
 //! Charts and pages as text: inline SVG and one HTML frame, without a script, in the reader's
 //! light or dark theme.
 //!
-//! A chart is drawn 400 units wide, so that its letters stay readable on a phone; the page's
+//! A chart is drawn 320 units wide, so that its letters stay readable on a phone; the page's
 //! style sheet scales it and holds its colours.
 
-const WIDTH: f32 = 400.0;
-const LEFT: f32 = 40.0;
+const WIDTH: f32 = 320.0;
+const LEFT: f32 = 34.0;
 const TOP: f32 = 44.0;
 const PLOT: f32 = 150.0;
 
@@ -89,14 +89,14 @@ pub fn histogram(
 
 /// Level bars, one a row in the order given, each with its name above it; `top` is the full width.
 pub fn bars(title: &str, value_label: &str, rows: &[(String, f32)], top: f32) -> String {
-    let full = WIDTH - 40.0;
+    let full = WIDTH - 34.0;
     let row = |(index, (name, value)): (usize, &(String, f32))| {
         let y = TOP + 30.0 * index as f32;
         let width = (value / top.max(f32::MIN_POSITIVE)).clamp(0.0, 1.0) * full;
         format!(
             "{}<rect class=\"track\" x=\"0\" y=\"{:.1}\" width=\"{full}\" height=\"8\" rx=\"2\"/>\
              <rect class=\"f0\" x=\"0\" y=\"{:.1}\" width=\"{width:.1}\" height=\"8\" rx=\"2\"/>{}",
-            text(0.0, y, "", &excerpt(name, 60)),
+            text(0.0, y, "", &excerpt(name, 46)),
             y + 5.0,
             y + 5.0,
             text(WIDTH, y + 13.0, "end", &short(*value))
@@ -186,7 +186,7 @@ fn legend(index: usize, name: &str) -> String {
     };
     let y = TOP + PLOT + 52.0 + 18.0 * (index / 2) as f32;
     let line = format!("<path {} d=\"M{x} {:.1}h20\"/>", stroke(index), y - 4.0);
-    format!("{line}{}", text(x + 28.0, y, "", &excerpt(name, 24)))
+    format!("{line}{}", text(x + 28.0, y, "", &excerpt(name, 18)))
 }
 
 fn summary((name, values): &(String, Vec<f32>)) -> String {
@@ -277,7 +277,7 @@ fn text(x: f32, y: f32, class: &str, content: &str) -> String {
 /// The frame; `title` is drawn, and told to screen readers together with `described`.
 fn svg(title: &str, described: &str, height: f32, inner: &str) -> String {
     let (name, described) = (escape(title), escape(described));
-    let heading = text(0.0, 13.0, "title", &excerpt(title, 60));
+    let heading = text(0.0, 13.0, "title", &excerpt(title, 48));
     format!(
         "<svg role=\"img\" viewBox=\"0 0 {WIDTH} {height:.0}\" xmlns=\"http://www.w3.org/2000/svg\">\
          <title>{name}</title><desc>{described}</desc>{heading}{inner}</svg>"

@@ -151,7 +151,8 @@ fn under_all_metrics(row: Row) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn stem(path: &Path) -> String {
+/// A file's name without folder and extension.
+pub fn stem(path: &Path) -> String {
     let name = path
         .file_name()
         .map(|name| name.to_string_lossy().into_owned());

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::batch::{Batch, Feeder};
+use super::batch::{Batch, Feeder, Prepared};
 use super::dataset::Dataset;
 use super::loss;
 use super::random::Random;
@@ -12,7 +12,6 @@ use super::{FitArgs, interrupt, jobs};
 use crate::cli::progress::bar;
 use crate::error::{Error, ErrorKind, Result};
 use crate::heads::{EnsembleConfig, Group, GroupConfig, Heads, Layer, Layers, Stacked, Standard};
-use crate::train::batch::standardise;
 
 /// Training and validation error by epoch, both RMSE in points of the 0-10 scale.
 #[derive(Clone, Debug, Default, serde::Serialize)]
@@ -70,17 +69,15 @@ pub fn fit_all(
     args: &FitArgs,
     label: &str,
 ) -> Result<Vec<Fitted>> {
-    let standards: Vec<Standard> = trains
-        .iter()
-        .map(|train| standardise(data, train))
-        .collect();
+    let prepared = trains.iter().map(|train| Prepared::new(data, train));
+    let prepared: Vec<Prepared> = prepared.collect();
     let count = config.groups.len();
     let bar = bar(label, (trains.len() * count * args.epochs) as u64, "epochs");
     let trained = jobs::run(trains.len() * count, |job| {
         let (run, group) = (job / count, job % count);
         let fit = Fit {
             data,
-            standard: &standards[run],
+            prepared: &prepared[run],
             bags,
             config,
             group: &config.groups[group],
@@ -91,12 +88,12 @@ pub fn fit_all(
     });
     bar.finish_and_clear();
     let mut trained = trained.into_iter().collect::<Result<Vec<_>>>()?.into_iter();
-    let fitted = standards.into_iter().map(|standard| {
+    let fitted = prepared.into_iter().map(|prepared| {
         let (groups, curves) = trained.by_ref().take(count).unzip();
         Fitted {
             config: config.clone(),
             groups,
-            standard,
+            standard: prepared.standard,
             curves,
         }
     });
@@ -106,7 +103,7 @@ pub fn fit_all(
 /// One group's training.
 struct Fit<'a> {
     data: &'a Dataset,
-    standard: &'a Standard,
+    prepared: &'a Prepared,
     bags: &'a [usize],
     config: &'a EnsembleConfig,
     group: &'a GroupConfig,
@@ -125,7 +122,7 @@ impl Fit<'_> {
         let mut group = self.config.build(self.group, &mut fresh)?;
         let decay = self.args.weight_decay as f32;
         let mut optimizer = AdamWConfig::new().with_weight_decay(decay).init();
-        let feeder = Feeder::new(self.data, train, self.bags, self.standard, self.args);
+        let feeder = Feeder::new(self.data, train, self.bags, self.prepared, self.args);
         let per_epoch = feeder.rows_an_epoch().div_ceil(self.args.batch);
         let steps = (per_epoch * self.args.epochs) as f64;
         let mut best = Best::new(group.clone(), self.group.name());
@@ -164,7 +161,7 @@ impl Fit<'_> {
         let group = group.valid();
         let mut errors = Mean::default();
         for rows in items.chunks(1024) {
-            let batch = Batch::plain(self.data, rows, self.standard, &device);
+            let batch = Batch::plain(self.data, rows, self.prepared, &device);
             let scores = group.say(self.group, &batch.inputs).scores.clamp(0.0, 10.0);
             let held = batch.held_by(self.bags, rows, scores.dims()[0], &device);
             let squares = (scores - batch.targets).square() * held.clone();
