@@ -3,6 +3,7 @@
 mod cache;
 mod dataset;
 mod fit;
+mod random;
 mod record;
 mod ridge;
 mod split;
