@@ -36,6 +36,9 @@ enum Command {
     /// Train heads on judged rows.
     #[cfg(feature = "train")]
     Train(Box<crate::train::TrainArgs>),
+    /// Ask a language model for examples; this sends texts to the server you name.
+    #[cfg(feature = "train")]
+    Synthesize(Box<crate::train::synthesize::SynthesizeArgs>),
 }
 
 /// Which bundle a command uses.
@@ -98,6 +101,8 @@ impl Cli {
             Command::Serve(args) => serve::run(&args),
             #[cfg(feature = "train")]
             Command::Train(args) => crate::train::run(&args),
+            #[cfg(feature = "train")]
+            Command::Synthesize(args) => crate::train::synthesize::run(&args),
         }
     }
 }

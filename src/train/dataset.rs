@@ -301,7 +301,7 @@ fn encode_missing(all: &[&Passage], embedder: &Embedder, cache: &mut Cache) -> R
 }
 
 /// Set when the user presses Ctrl-C.
-fn interrupted() -> &'static AtomicBool {
+pub(super) fn interrupted() -> &'static AtomicBool {
     static STOP: AtomicBool = AtomicBool::new(false);
     // A second handler in one process is refused; the first one sets the same flag.
     let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));

@@ -7,6 +7,7 @@ mod random;
 mod record;
 mod ridge;
 mod split;
+pub mod synthesize;
 mod twins;
 
 use std::path::PathBuf;
