@@ -41,6 +41,9 @@ enum Command {
     /// Write a page about judged rows, to be read before training on them.
     #[cfg(feature = "train")]
     Report(crate::train::report::ReportArgs),
+    /// Ask a language model for examples; this sends texts to the server you name.
+    #[cfg(feature = "train")]
+    Synthesize(Box<crate::train::synthesize::SynthesizeArgs>),
 }
 
 /// Which bundle a command uses.
@@ -106,6 +109,7 @@ impl Cli {
             Command::Train(args) => crate::train::run(&args),
             #[cfg(feature = "train")]
             Command::Report(args) => crate::train::report::run(&args),
+            Command::Synthesize(args) => crate::train::synthesize::run(&args),
         }
     }
 }

@@ -25,6 +25,7 @@ mod ridge;
 mod ridge_baseline;
 mod run_report;
 mod split;
+pub mod synthesize;
 mod twins;
 pub mod vectors;
 

@@ -44,7 +44,8 @@ pub fn prompt_key(prompt: &str) -> String {
     words(&question(prompt))
 }
 
-fn words(text: &str) -> String {
+/// A text in lower case with single spaces.
+pub(super) fn words(text: &str) -> String {
     text.to_lowercase()
         .split_whitespace()
         .collect::<Vec<_>>()
