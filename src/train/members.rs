@@ -13,19 +13,19 @@ use crate::heads::{
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct MemberArgs {
     /// Projection size of each member that regresses the score (approach 1); `none` for no such.
-    #[arg(long, default_value = "32,48,64,64")]
+    #[arg(long, default_value = "48,48,64,64")]
     pub projections: Sizes,
     /// Projection size of each member with an ordinal output (CORN).
-    #[arg(long, default_value = "32,48,64,64")]
+    #[arg(long, default_value = "48,48,64,64")]
     pub ordinals: Sizes,
     /// Dimensions of each joint space (approach 2).
-    #[arg(long, default_value = "32,48,64,64")]
+    #[arg(long, default_value = "48,48,64,64")]
     pub joints: Sizes,
     /// Which vector stands for the answer, in turn.
     #[arg(long, value_delimiter = ',', default_values = ["segments", "segments", "mean", "first"], value_parser = pooling)]
     pub poolings: Vec<Pooling>,
     /// Share of features dropped in training, in turn.
-    #[arg(long, value_delimiter = ',', default_values_t = [0.3, 0.2, 0.4])]
+    #[arg(long, value_delimiter = ',', default_values_t = [0.2, 0.3])]
     pub dropouts: Vec<f32>,
     /// Weight of a joint member's contrastive loss beside its regression, in turn.
     #[arg(long, value_delimiter = ',', default_values_t = [0.5, 0.2, 1.0, 0.5])]

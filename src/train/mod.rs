@@ -71,7 +71,7 @@ pub struct TrainArgs {
     #[arg(long, default_value_t = 256)]
     pub max_tokens: usize,
     /// Windows kept of one text.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 2)]
     pub max_windows: usize,
     /// Put before every text, as the encoder was trained.
     #[arg(long, default_value = "query: ")]
@@ -132,19 +132,19 @@ pub struct FitArgs {
     #[arg(long)]
     pub no_bags: bool,
     /// Epochs without a better validation after which a group of members stops; 0 never stops.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 5)]
     pub patience: usize,
     /// Passes over the training rows, at most.
-    #[arg(long, default_value_t = 30)]
+    #[arg(long, default_value_t = 9)]
     pub epochs: usize,
     /// Rows of one step.
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, default_value_t = 128)]
     pub batch: usize,
     /// Peak learning rate; it falls to zero along a cosine.
-    #[arg(long, default_value_t = 2e-3)]
+    #[arg(long, default_value_t = 5e-3)]
     pub learning_rate: f64,
     /// AdamW's weight decay.
-    #[arg(long, default_value_t = 0.3)]
+    #[arg(long, default_value_t = 0.5)]
     pub weight_decay: f64,
     /// Seed of every random choice.
     #[arg(long, default_value_t = 1)]
