@@ -439,3 +439,62 @@ fn pairs_are_counted_by_language() {
         "{message}"
     );
 }
+
+/// A NumPy file of f32 rows `width` wide.
+fn npy(values: &[f32], width: usize) -> Vec<u8> {
+    let shape = format!("({}, {width})", values.len() / width);
+    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}");
+    let padded = format!("{header:<117}\n");
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((padded.len() as u16).to_le_bytes());
+    bytes.extend(padded.into_bytes());
+    bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    bytes
+}
+
+#[test]
+fn given_metric_vectors_stand_for_the_metrics_texts() {
+    let (_guard, folder) = temporary();
+    let row = |number: usize| {
+        let (metric, score) = (["one", "two", "three"][number % 3], number % 11);
+        format!("{metric},prompt {number},answer {number},{score}\n")
+    };
+    let rows: String = (0..33).map(row).collect();
+    let input = file(
+        &folder,
+        "rows.csv",
+        format!("metric,prompt,answer,score\n{rows}"),
+    );
+    let names = file(&folder, "names.json", r#"["one", "two", "three"]"#);
+    let vectors: Vec<f32> = (0..15).map(|i| (i * i % 7) as f32 - 3.0).collect();
+    let array = file(&folder, "vectors.npy", npy(&vectors, 5));
+    let path = |name: &str| folder.join(name).to_string_lossy().into_owned();
+    let (heads, bundle) = (path("heads"), path("bundle"));
+    let given = ["--metric-names", &names, "--metric-vectors", &array];
+    let small = ["--epochs", "2", "--folds", "3", "--output", &heads];
+    stdout(&with_bundle(
+        &[["train", &input].as_slice(), &given, &small].concat(),
+    ));
+    let checkpoint = common::fixture("tiny-bert").to_string_lossy().into_owned();
+    let pack = [
+        "pack",
+        &checkpoint,
+        "--precision",
+        "f32",
+        "--heads",
+        &heads,
+        "--output",
+        &bundle,
+    ];
+    stdout(&pack);
+    let texts = ["--user", "hi", "--response", "hello", "--bundle", &bundle];
+    let score = stdout(&[["score", "--metric", "two"].as_slice(), &texts].concat());
+    let score: Value = serde_json::from_str(&score).unwrap();
+    assert_eq!(score["anchors"].as_array().unwrap().len(), 3);
+    let own = ["score", "--metric", "mine", "--definition", "Is it mine?"];
+    let message = failure(&[own.as_slice(), &texts].concat());
+    assert!(
+        message.contains("`mine` is not among the metrics"),
+        "{message}"
+    );
+}
