@@ -41,6 +41,9 @@ enum Command {
     /// Write a page about judged rows, to be read before training on them.
     #[cfg(feature = "train")]
     Report(crate::train::report::ReportArgs),
+    /// Damage good answers by a known amount: rows to train on beside judged ones.
+    #[cfg(feature = "train")]
+    Augment(crate::train::augment::AugmentArgs),
     /// Ask a language model for examples; this sends texts to the server you name.
     #[cfg(feature = "train")]
     Synthesize(Box<crate::train::synthesize::SynthesizeArgs>),
@@ -109,6 +112,9 @@ impl Cli {
             Command::Train(args) => crate::train::run(&args),
             #[cfg(feature = "train")]
             Command::Report(args) => crate::train::report::run(&args),
+            #[cfg(feature = "train")]
+            Command::Augment(args) => crate::train::augment::run(&args),
+            #[cfg(feature = "train")]
             Command::Synthesize(args) => crate::train::synthesize::run(&args),
         }
     }

@@ -1,5 +1,6 @@
 //! Training heads on judged rows: `touchstone train`.
 
+pub mod augment;
 pub mod balance;
 mod batch;
 mod bootstrap;

@@ -8,13 +8,13 @@ use super::endpoint::body;
 use super::language::{Language, base};
 use super::prompt::{Ask, Messages, subjects};
 use super::reply::Demand;
-use super::store::SYNTHETIC;
 use crate::bundle::sha256;
 use crate::cli::forms;
 use crate::cli::read;
 use crate::cli::rows::Row;
 use crate::error::{Error, ErrorKind, Result};
 use crate::metric::{self, Metric};
+use crate::train::dataset::SYNTHETIC;
 use crate::train::random::Random;
 use crate::train::twins::hash;
 

@@ -11,9 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::cli::rows::{self, Options, Row};
 use crate::cli::{create_folder, io};
 use crate::error::{Error, ErrorKind, Result};
-
-/// What the source of every row starts with that no judge has seen.
-pub const SYNTHETIC: &str = "synthetic:";
+use crate::train::dataset::SYNTHETIC;
 
 /// A file of JSON lines that only grows.
 struct Lines {

@@ -14,9 +14,10 @@ use super::pace::{Budget, Pace};
 use super::plan::Request;
 use super::reply::{Item, Reason};
 use super::seen::Seen;
-use super::store::{Output, Record, Replies, SYNTHETIC};
+use super::store::{Output, Record, Replies};
 use crate::cli::rows::Row;
 use crate::error::{Error, Result};
+use crate::train::dataset::SYNTHETIC;
 
 /// How often the main thread looks whether the user wants to stop.
 const LOOK: Duration = Duration::from_millis(200);
