@@ -497,7 +497,8 @@ fn all_pool(pooled: Tensor<3>) -> Tensor<2> {
         .reshape([count, width])
 }
 
-fn normalise(vectors: Tensor<2>) -> Tensor<2> {
+/// Rows of length 1, `[rows, width]`.
+pub(crate) fn normalise(vectors: Tensor<2>) -> Tensor<2> {
     let norm = vectors.clone().square().sum_dim(1).sqrt().add_scalar(1e-12);
     vectors / norm
 }

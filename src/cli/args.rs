@@ -72,7 +72,7 @@ struct FetchArgs {
 #[derive(Args)]
 struct PackArgs {
     /// Checkpoint folder: config.json, model.safetensors and tokenizer.json as the hub has them,
-    /// or what `touchstone fetch` brought.
+    /// or what `touchstone fetch` brought; or a bundle, whose encoder is taken as it is.
     checkpoint: PathBuf,
     /// Bundle folder to write.
     #[arg(long, value_name = "DIR")]
@@ -85,7 +85,7 @@ struct PackArgs {
     precision: Precision,
 }
 
-fn precision(text: &str) -> std::result::Result<Precision, String> {
+pub(crate) fn precision(text: &str) -> std::result::Result<Precision, String> {
     match text {
         "q8" => Ok(Precision::Q8),
         "f32" => Ok(Precision::F32),

@@ -47,6 +47,17 @@ impl Stored {
         }
     }
 
+    /// A matrix `[rows, columns]` at [`Precision::F32`], or rounded to [`Precision::Q8`] where its
+    /// rows divide into blocks.
+    pub fn matrix(name: &str, shape: &[usize], values: &[f32], precision: Precision) -> Vec<Self> {
+        match shape {
+            [_, columns] if precision == Precision::Q8 && columns.is_multiple_of(BLOCK) => {
+                Self::quantised(name, Quantised::q8(values, *columns)).into()
+            }
+            _ => vec![Self::f32(name, shape, values)],
+        }
+    }
+
     /// A quantised matrix as its codes and its scales.
     fn quantised(name: &str, matrix: Quantised) -> [Self; 2] {
         let (rows, blocks) = (matrix.rows(), matrix.columns / BLOCK);
@@ -116,13 +127,7 @@ fn read_hub(folder: &Path, precision: Precision) -> Result<Checkpoint> {
     let mut tensors = Vec::new();
     for (name, shape) in expected {
         let values = weights.f32(&name)?;
-        let packs =
-            shape.len() == 2 && shape[1].is_multiple_of(BLOCK) && precision == Precision::Q8;
-        if packs {
-            tensors.extend(Stored::quantised(&name, Quantised::q8(&values, shape[1])));
-        } else {
-            tensors.push(Stored::f32(name, &shape, &values));
-        }
+        tensors.extend(Stored::matrix(&name, &shape, &values, precision));
     }
     let quantisation = match precision {
         Precision::F32 => "none, f32",

@@ -55,6 +55,7 @@ impl HeadsFiles {
 }
 
 /// Writes the bundle of the checkpoint folder `checkpoint` to `output`, with `heads` if given.
+/// A bundle may stand in for the checkpoint: its encoder is taken as it is.
 ///
 /// # Errors
 /// As [`read_checkpoint`]; `Format` when the heads belong to another encoder; `Io`.
@@ -64,6 +65,9 @@ pub fn pack(
     precision: Precision,
     output: &Path,
 ) -> Result<Manifest> {
+    if checkpoint.join(MANIFEST).exists() {
+        return repack(checkpoint, heads, output);
+    }
     let tokenizer = super::read(&checkpoint.join(TOKENIZER))?;
     let encoder = read_checkpoint(checkpoint, precision)?;
     check_tokenizer(&tokenizer, &encoder.config)?;
@@ -74,18 +78,45 @@ pub fn pack(
         config: encoder.config,
     };
     let mut manifest = Manifest::new(&info.name.clone(), info);
-    let mut files = vec![
-        (ENCODER, serialize(&encoder.tensors)?),
-        (TOKENIZER, tokenizer),
-    ];
+    manifest.licences = encoder_licences(&manifest.encoder.name);
+    assemble(
+        manifest,
+        serialize(&encoder.tensors)?,
+        tokenizer,
+        heads,
+        output,
+    )
+}
+
+fn repack(folder: &Path, heads: Option<&HeadsFiles>, output: &Path) -> Result<Manifest> {
+    let mut bundle = super::model::read_bundle(folder)?;
+    let mut manifest = Manifest::new(&bundle.manifest.name, bundle.manifest.encoder.clone());
+    manifest.licences.clone_from(&bundle.manifest.licences);
+    let (encoder, tokenizer) = (bundle.take(ENCODER)?, bundle.take(TOKENIZER)?);
+    assemble(manifest, encoder, tokenizer, heads, output)
+}
+
+/// Adds the heads and writes everything.
+fn assemble(
+    mut manifest: Manifest,
+    encoder: Vec<u8>,
+    tokenizer: Vec<u8>,
+    heads: Option<&HeadsFiles>,
+    output: &Path,
+) -> Result<Manifest> {
+    let mut files = vec![(ENCODER, encoder), (TOKENIZER, tokenizer)];
     if let Some(heads) = heads {
         let info = heads.info()?;
         info.check_encoder(&sha256(&files[0].1))?;
+        for licence in data_licences(&info) {
+            if !manifest.licences.contains(&licence) {
+                manifest.licences.push(licence);
+            }
+        }
         manifest.heads = Some(info);
         files.push((HEADS, heads.weights.clone()));
     }
-    manifest.licences = licences(&manifest);
-    write(&mut manifest, &files, output)?;
+    write_bundle(&mut manifest, &files, output)?;
     Ok(manifest)
 }
 
@@ -103,7 +134,15 @@ pub fn serialize(tensors: &[Stored]) -> Result<Vec<u8>> {
     safetensors::serialize(views, None).map_err(wrong)
 }
 
-fn write(manifest: &mut Manifest, files: &[(&str, Vec<u8>)], output: &Path) -> Result<()> {
+/// Writes `files` and, with their sizes and hashes added, the manifest into the folder `output`.
+///
+/// # Errors
+/// `Io` naming the file.
+pub fn write_bundle(
+    manifest: &mut Manifest,
+    files: &[(&str, Vec<u8>)],
+    output: &Path,
+) -> Result<()> {
     super::create_folder(output)?;
     for (name, bytes) in files {
         super::write(&output.join(name), bytes)?;
@@ -142,20 +181,19 @@ fn model_name(checkpoint: &Path) -> String {
     noted.or_else(folder).unwrap_or_else(|| "encoder".into())
 }
 
-fn licences(manifest: &Manifest) -> Vec<Licence> {
-    let mut licences = Vec::new();
-    if manifest.encoder.name == super::fetch::DEFAULT_MODEL {
-        licences.push(Licence {
-            of: "encoder weights and tokenizer".into(),
-            licence: "MIT".into(),
-            source: format!("https://huggingface.co/{}", super::fetch::DEFAULT_MODEL),
-        });
+fn encoder_licences(name: &str) -> Vec<Licence> {
+    if name != super::fetch::DEFAULT_MODEL {
+        return Vec::new();
     }
-    let data = manifest
-        .heads
-        .as_ref()
-        .map(|heads| &heads.training["licences"]);
-    let data = data.and_then(|data| serde_json::from_value::<Vec<Licence>>(data.clone()).ok());
-    licences.extend(data.unwrap_or_default());
-    licences
+    vec![Licence {
+        of: "encoder weights and tokenizer".into(),
+        licence: "MIT".into(),
+        source: format!("https://huggingface.co/{}", super::fetch::DEFAULT_MODEL),
+    }]
+}
+
+/// What the heads' record says about the rows they were trained on.
+fn data_licences(heads: &HeadsInfo) -> Vec<Licence> {
+    let data = heads.training["licences"].clone();
+    serde_json::from_value(data).unwrap_or_default()
 }

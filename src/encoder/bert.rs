@@ -1,6 +1,6 @@
 //! The BERT encoder stack (Devlin et al. 2019, post-LayerNorm), as in the hub's `BertModel`.
 
-use burn::module::Param;
+use burn::module::{Module, Param};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear};
 use burn::tensor::activation::gelu;
 use burn::tensor::module::attention;
@@ -13,18 +13,21 @@ use super::weights::Weights;
 use crate::error::Result;
 
 /// LayerNorm of the embeddings and the transformer layers.
+#[derive(Module, Debug)]
 pub(super) struct Bert {
     norm: LayerNorm,
-    layers: Vec<Layer>,
+    pub(super) layers: Vec<Layer>,
 }
 
-struct Layer {
+/// One transformer layer.
+#[derive(Module, Debug)]
+pub(super) struct Layer {
     /// Query, key and value in one product: `[width, 3 width]`.
-    qkv: Linear,
-    output: Linear,
+    pub(super) qkv: Linear,
+    pub(super) output: Linear,
     attention_norm: LayerNorm,
-    up: Linear,
-    down: Linear,
+    pub(super) up: Linear,
+    pub(super) down: Linear,
     output_norm: LayerNorm,
     heads: usize,
 }
@@ -47,7 +50,7 @@ pub fn expected_shapes(config: &EncoderConfig) -> Vec<(String, Vec<usize>)> {
     };
     add("embeddings.LayerNorm".into(), width, None);
     for layer in 0..config.num_hidden_layers {
-        let name = |part: &str| format!("encoder.layer.{layer}.{part}");
+        let name = |part: &str| part_name(layer, part);
         for part in ["self.query", "self.key", "self.value", "output.dense"] {
             add(name(&format!("attention.{part}")), width, Some(width));
         }
@@ -57,6 +60,26 @@ pub fn expected_shapes(config: &EncoderConfig) -> Vec<(String, Vec<usize>)> {
         add(name("output.LayerNorm"), width, None);
     }
     shapes
+}
+
+/// The checkpoint's names of a layer's products, in the order query, key and value; attention
+/// output; up; down. Those of one product stand side by side in it.
+pub(super) fn products(layer: usize) -> [Vec<String>; 4] {
+    [
+        vec![
+            "attention.self.query",
+            "attention.self.key",
+            "attention.self.value",
+        ],
+        vec!["attention.output.dense"],
+        vec!["intermediate.dense"],
+        vec!["output.dense"],
+    ]
+    .map(|parts| parts.iter().map(|part| part_name(layer, part)).collect())
+}
+
+fn part_name(layer: usize, part: &str) -> String {
+    format!("encoder.layer.{layer}.{part}")
 }
 
 impl Bert {
@@ -69,7 +92,7 @@ impl Bert {
         Ok(Self {
             norm: loader.norm("embeddings.LayerNorm")?,
             layers: (0..config.num_hidden_layers)
-                .map(|index| loader.layer(&format!("encoder.layer.{index}")))
+                .map(|index| loader.layer(index))
                 .collect::<Result<_>>()?,
         })
     }
@@ -118,16 +141,15 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    fn layer(&self, name: &str) -> Result<Layer> {
-        let part = |part: &str| format!("{name}.{part}");
-        let qkv = ["query", "key", "value"].map(|p| part(&format!("attention.self.{p}")));
+    fn layer(&self, index: usize) -> Result<Layer> {
+        let [qkv, output, up, down] = products(index).map(|names| self.linear(&names));
         Ok(Layer {
-            qkv: self.linear(&qkv)?,
-            output: self.linear(&[part("attention.output.dense")])?,
-            attention_norm: self.norm(&part("attention.output.LayerNorm"))?,
-            up: self.linear(&[part("intermediate.dense")])?,
-            down: self.linear(&[part("output.dense")])?,
-            output_norm: self.norm(&part("output.LayerNorm"))?,
+            qkv: qkv?,
+            output: output?,
+            attention_norm: self.norm(&part_name(index, "attention.output.LayerNorm"))?,
+            up: up?,
+            down: down?,
+            output_norm: self.norm(&part_name(index, "output.LayerNorm"))?,
             heads: self.config.num_attention_heads,
         })
     }

@@ -1,5 +1,7 @@
 //! The multilingual text encoder: token windows in, pooled vectors out.
 
+#[cfg(feature = "train")]
+mod adapt;
 mod bert;
 mod config;
 mod embedding;
@@ -7,6 +9,8 @@ mod pooling;
 mod quant;
 mod weights;
 
+#[cfg(feature = "train")]
+pub use adapt::{Adapters, Matrix, Products};
 pub use bert::expected_shapes;
 pub use config::EncoderConfig;
 pub use pooling::{POOLS, Pool, slot_weights};

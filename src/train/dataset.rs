@@ -363,7 +363,11 @@ impl Texts {
     }
 }
 
-fn encode_missing(all: &[&Passage], embedder: &Embedder, cache: &mut Cache) -> Result<()> {
+/// Encodes those of `all` that the cache lacks; Ctrl-C ends it with what is encoded kept.
+///
+/// # Errors
+/// `Input` when interrupted, and what encoder and cache fail with.
+pub fn encode_missing(all: &[&Passage], embedder: &Embedder, cache: &mut Cache) -> Result<()> {
     let mut missing: HashMap<Key, &Passage> = HashMap::new();
     for passage in all {
         let key = key(passage);

@@ -27,6 +27,7 @@ mod ridge_baseline;
 mod run_report;
 mod split;
 pub mod synthesize;
+mod tune;
 mod twins;
 pub mod vectors;
 
@@ -46,6 +47,7 @@ use dataset::Dataset;
 use members::MemberArgs;
 use mismatch::Recipe;
 use out_of_fold::{Division, OutOfFold};
+use tune::{TuneArgs, TuneRow, Tuner};
 use vectors::MetricVectors;
 
 /// Arguments of `touchstone train`, also the record of the run.
@@ -105,6 +107,10 @@ pub struct TrainArgs {
     #[command(flatten)]
     #[serde(flatten)]
     pub fit: FitArgs,
+    /// Tuning of the encoder.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub tune: TuneArgs,
     /// Folds of the evaluation, grouped by prompt; 0 trains without evaluating.
     #[arg(long, default_value_t = 5)]
     pub folds: usize,
@@ -190,6 +196,11 @@ impl TrainArgs {
             let message = "--batch and --epochs must be above 0, and --folds 0 or at least 2";
             return Err(Error::new(ErrorKind::Input, message));
         }
+        if self.tune.tune_encoder && self.output.is_none() {
+            let message = "--tune-encoder writes an encoder: name a folder with --output";
+            return Err(Error::new(ErrorKind::Input, message));
+        }
+        self.tune.check()?;
         let share = (0.0..1.0).contains(&self.fit.metric_dropout);
         if share && self.fit.temperature > 0.0 && self.fit.learning_rate > 0.0 {
             return Ok(());
@@ -218,12 +229,15 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let mut bundle = model::open(&encoder_bundle(args)?)?;
     let embedder = Embedder::load(&mut bundle, false, &burn::tensor::Device::flex())?;
     // Loading has proved that the entry is there.
-    let encoder_sha256 = bundle.manifest.files[crate::bundle::ENCODER].sha256.clone();
+    let mut encoder_sha256 = bundle.manifest.files[crate::bundle::ENCODER].sha256.clone();
     let rows = dataset::read(&args.files, args.sample, given.as_ref())?;
     let template = args.template();
     let mut data = Dataset::encode(rows, &embedder, &template, &encoder_sha256, given.as_ref())?;
     data.summarise();
     checks::check(&data)?;
+    if args.tune.tune_encoder {
+        (data, encoder_sha256) = tune_encoder(args, data, given.as_ref())?;
+    }
     mismatch::extend(&mut data, args.recipe, args.fit.seed);
     let config = args.members.config(data.width(), data.metrics.width())?;
     let mut division = Division::new(&data, args)?;
@@ -266,6 +280,51 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     run.write(output)?;
     eprintln!("wrote the heads to {}", output.display());
     Ok(())
+}
+
+/// Tunes the encoder on the rows of `data`, writes it to OUTPUT/encoder and encodes the rows anew;
+/// returns them with the new encoder's SHA-256.
+fn tune_encoder(
+    args: &TrainArgs,
+    data: Dataset,
+    given: Option<&MetricVectors>,
+) -> Result<(Dataset, String)> {
+    let output = args.output.clone().unwrap_or_default().join("encoder");
+    let device = burn::tensor::Device::flex();
+    let template = args.template();
+    let tuner = Tuner {
+        bundle: &model::open(&encoder_bundle(args)?)?,
+        template: &template,
+        args: &args.tune,
+        seed: args.fit.seed,
+        device: &device,
+        cache: &model::cache_folder()?.join("embeddings"),
+    };
+    let rows = tune_rows(&data, &Division::new(&data, args)?);
+    tuner.run(&data.rows.files, &rows, &record::licences(&data), &output)?;
+    eprintln!(
+        "what is out of fold from here on is so for the heads alone: the encoder was tuned on \
+         every row, and figures on these rows flatter it"
+    );
+    let mut bundle = model::read_bundle(&output)?;
+    let embedder = Embedder::load(&mut bundle, false, &device)?;
+    let sha256 = bundle.manifest.files[crate::bundle::ENCODER].sha256.clone();
+    let data = Dataset::encode(data.rows, &embedder, &template, &sha256, given)?;
+    Ok((data, sha256))
+}
+
+/// The rows as tuning takes them; the last fold is held out for its check.
+fn tune_rows(data: &Dataset, division: &Division) -> Vec<TuneRow> {
+    let row = |(item, example): (usize, &dataset::Example)| TuneRow {
+        task: example.row.task(),
+        metric: example.metric.text(),
+        score: data.items[item].target,
+        file: example.file,
+        group: division.groups[item],
+        held_out: division.count > 0 && division.folds[item] == division.count - 1,
+        judged: data.judged(item),
+    };
+    data.rows.examples.iter().enumerate().map(row).collect()
 }
 
 /// The bundle to take the encoder from; an encoder-only one of the default model is packed on

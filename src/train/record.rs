@@ -157,7 +157,7 @@ fn files(data: &Dataset) -> Vec<serde_json::Value> {
 }
 
 /// Licences of the sources the project knows; rows of other sources are the user's own affair.
-fn licences(data: &Dataset) -> Vec<Licence> {
+pub fn licences(data: &Dataset) -> Vec<Licence> {
     let known = [
         (
             "prometheus-eval",

@@ -94,6 +94,11 @@ impl Ridge {
             .collect())
     }
 
+    /// The weights of the features as given, and the intercept.
+    pub fn parameters(&self) -> (&[f64], f64) {
+        (&self.weights, self.intercept)
+    }
+
     /// The penalty taken, per row and standardised feature.
     #[cfg(test)]
     pub fn penalty(&self) -> f64 {
