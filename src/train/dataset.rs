@@ -163,12 +163,15 @@ pub fn stem(path: &Path) -> String {
         .to_owned()
 }
 
+/// At most `sample` rows, whole prompts; authored rows are few and short, and all kept.
 fn keep(rows: Vec<Row>, sample: usize) -> Result<Vec<Row>> {
     if sample == 0 || rows.len() <= sample {
         return Ok(rows);
     }
     let prompts: Vec<String> = rows.iter().map(|row| prompt_key(&row.user)).collect();
-    let strata = vec![String::new(); rows.len()];
+    let whole = |row: &Row| row.source.as_deref() == Some(AUTHORED);
+    let stratum = |row: &Row| if whole(row) { AUTHORED } else { "" }.to_owned();
+    let strata: Vec<String> = rows.iter().map(stratum).collect();
     let scores: Vec<f32> = rows
         .iter()
         .map(|row| row.score.unwrap_or_default())

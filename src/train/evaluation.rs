@@ -11,7 +11,7 @@ use super::fit::Curve;
 use super::jobs;
 use super::out_of_fold::{Division, OutOfFold};
 use super::ridge_baseline;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::evaluate::{Case, Fit, Table};
 use crate::heads::{Calibration, EnsembleConfig, Verdict};
 
@@ -150,10 +150,11 @@ impl File<'_> {
         let scores: Vec<f32> = calibrated.iter().map(|(score, _)| *score).collect();
         let mut lines = vec![self.line("constant", &self.constant())?];
         // A ridge that cannot be fitted (too few prompts) is no reason to lose the run.
-        let ridge = ridge_baseline::predict(self.data, &self.items, self.division);
-        let ridge = ridge
-            .inspect_err(|e| eprintln!("{name}: no ridge baseline: {e}"))
-            .ok();
+        let ridge = judged.then(|| ridge_baseline::predict(self.data, &self.items, self.division));
+        let ridge = ridge.and_then(|fitted| {
+            let failed = |error: &Error| eprintln!("{name}: no ridge baseline: {error}");
+            fitted.inspect_err(failed).ok()
+        });
         if let Some(ridge) = &ridge {
             lines.push(self.line("ridge", ridge)?);
         }

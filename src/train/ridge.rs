@@ -59,7 +59,6 @@ impl Ridge {
     /// # Errors
     /// As [`fit`](Self::fit), and `Data` if the features do not determine the weights (a penalty
     /// above zero cures that).
-    #[cfg(test)]
     pub fn fit_with(x: &[f32], width: usize, y: &[f32], penalty: f64) -> Result<Self> {
         let data = Data::new(x, width, y)?;
         if !(penalty >= 0.0 && penalty.is_finite()) {
@@ -100,7 +99,6 @@ impl Ridge {
     }
 
     /// The penalty taken, per row and standardised feature.
-    #[cfg(test)]
     pub fn penalty(&self) -> f64 {
         self.penalty
     }
