@@ -498,3 +498,23 @@ fn given_metric_vectors_stand_for_the_metrics_texts() {
         "{message}"
     );
 }
+
+/// The shipped heads on hand-written pairs of a good and a bad answer, never trained on. The floor
+/// guards against a broken model; the measured share is in the model card.
+#[test]
+fn the_default_heads_order_most_sense_pairs_rightly() {
+    let pairs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sense.jsonl");
+    let bundle = common::real_model().to_str().unwrap();
+    let eval = [
+        "eval",
+        pairs.to_str().unwrap(),
+        "--pairs",
+        "--json",
+        "--bundle",
+        bundle,
+    ];
+    let found: Value = serde_json::from_str(&stdout(&eval)).unwrap();
+    let count = |key: &str| found["all"][key].as_u64().unwrap();
+    assert!(count("n") >= 200 && found["by_language"].as_object().unwrap().len() >= 6);
+    assert!(4 * count("right") >= 3 * count("n"), "{}", found["all"]);
+}

@@ -35,6 +35,10 @@ pub struct EnsembleConfig {
 
 /// One group of members.
 #[derive(Module, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "an ensemble has a handful of groups"
+)]
 pub enum Group {
     /// Approach 1.
     Projection(ProjectionHeads),

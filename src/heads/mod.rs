@@ -159,7 +159,7 @@ enum Landmarks {
     /// The anchors' points in each joint group's space, `[members, metrics, size]`.
     Joint(Vec<Option<Tensor<3>>>),
     /// Without a joint group: the anchors around their mean, L2-normalised, `[width, metrics]`.
-    Encoder(Tensor<2>),
+    Encoder(Box<Tensor<2>>),
 }
 
 /// What the heads say of one task.
@@ -219,7 +219,7 @@ impl Heads {
         let landmarks = if points.iter().any(Option::is_some) {
             Landmarks::Joint(points)
         } else if width == config.width {
-            Landmarks::Encoder(table(directions(&anchors, width)).transpose())
+            Landmarks::Encoder(Box::new(table(directions(&anchors, width)).transpose()))
         } else {
             let message = "the heads have metric vectors of their own but no joint space in \
                            which texts could be compared with them: train with a joint group";
@@ -288,7 +288,7 @@ impl Heads {
                     .slot(&[Pool::All])
                     .reshape([tasks, self.config.width]);
                 let norm = text.clone().square().sum_dim(1).sqrt().add_scalar(1e-6);
-                return (text / norm).matmul(directions.clone());
+                return (text / norm).matmul((**directions).clone());
             }
         };
         let both = landmarks.iter().zip(said);
