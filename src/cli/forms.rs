@@ -60,7 +60,8 @@ pub struct Elements {
 /// The form and the elements of a file's bytes; `path` only helps to tell its form.
 ///
 /// # Errors
-/// As [`text`], [`split`] and [`parquet::elements`].
+/// As [`text`] and [`split`]; for Parquet, `Data` when it is cut short, damaged or packed by an
+/// unknown codec, or has a column that cannot be read (which).
 pub fn read(bytes: Vec<u8>, path: &Path) -> Result<(Form, Elements)> {
     let bytes = unpacked(bytes)?;
     if bytes.starts_with(parquet::MAGIC) {

@@ -389,6 +389,15 @@ mod tests {
     }
 
     #[test]
+    fn parquet_rows_become_json_lines_and_parquet_is_not_written() {
+        let mut rows = rows("a.jsonl", JSON);
+        rows.form = Form::Parquet;
+        assert!(written(&rows, "out").starts_with("{\"zeta\":[1]"));
+        let error = Writer::create(Path::new("out.parquet"), rows.form, &rows.header);
+        assert_eq!(error.err().unwrap().kind(), ErrorKind::Unsupported);
+    }
+
+    #[test]
     fn a_run_that_stops_leaves_the_old_file() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("out.jsonl");

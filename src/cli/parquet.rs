@@ -1,6 +1,9 @@
 //! Parquet files as elements, one a row: flat columns of text, numbers and true or false.
 
-use ::parquet::basic::{ConvertedType, LogicalType, Repetition, Type as Physical};
+use ::parquet::basic::{
+    CompressionCodec, ConvertedType, LogicalType, Repetition, Type as Physical,
+};
+use ::parquet::file::metadata::ParquetMetaData;
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use ::parquet::record::{Field, Row};
 use ::parquet::schema::types::Type;
@@ -16,13 +19,14 @@ pub const MAGIC: &[u8] = b"PAR1";
 /// The rows of a Parquet file, cells under [`forms::keys`] of the column names.
 ///
 /// # Errors
-/// `Data` for a file that is cut short or damaged, and for a column that is nested or holds
-/// anything but text, numbers, true or false (which, and what it holds).
+/// `Data` for a file that is cut short, damaged or packed by an unknown codec, and for a column
+/// that is nested or holds anything but text, numbers, true or false (which, and what it holds).
 pub fn elements(bytes: Vec<u8>) -> Result<Elements> {
     if bytes.len() < 3 * MAGIC.len() || !bytes.ends_with(MAGIC) {
         return Err(cut_short(bytes.len()));
     }
     let reader = SerializedFileReader::new(Bytes::from(bytes)).map_err(damaged)?;
+    check_codecs(reader.metadata())?;
     let columns = reader.metadata().file_metadata().schema().get_fields();
     columns.iter().try_for_each(|column| check(column))?;
     let header: Vec<String> = columns.iter().map(|c| c.name().to_owned()).collect();
@@ -38,6 +42,22 @@ pub fn elements(bytes: Vec<u8>) -> Result<Elements> {
     });
     let elements = elements.collect::<Result<_>>()?;
     Ok(Elements { header, elements })
+}
+
+fn check_codecs(metadata: &ParquetMetaData) -> Result<()> {
+    use CompressionCodec as C;
+    let mut columns = metadata.row_groups().iter().flat_map(|g| g.columns());
+    let known = [C::UNCOMPRESSED, C::SNAPPY, C::GZIP, C::ZSTD];
+    match columns.find(|column| !known.contains(&column.compression_codec())) {
+        None => Ok(()),
+        Some(column) => {
+            let codec = column.compression_codec();
+            let message = format!(
+                "packed with {codec:?}; Snappy, gzip, zstd and no packing can be read: save it so"
+            );
+            Err(Error::new(ErrorKind::Data, message))
+        }
+    }
 }
 
 /// Refuses a column that the record reader misreads or panics on, or that JSON has no value for.
@@ -152,6 +172,7 @@ mod tests {
 
     use ::parquet::basic::{Compression, ZstdLevel};
     use ::parquet::data_type::{ByteArray, ByteArrayType, DoubleType, FloatType, Int64Type};
+    use ::parquet::file::metadata::ColumnChunkMetaData;
     use ::parquet::file::properties::WriterProperties;
     use ::parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
     use ::parquet::schema::parser::parse_message_type;
@@ -305,6 +326,22 @@ mod tests {
                 "{column}: {found}"
             );
         }
+    }
+
+    #[test]
+    fn a_codec_that_cannot_be_unpacked_is_named() {
+        let bytes = Bytes::from(judged(Compression::SNAPPY));
+        let metadata = SerializedFileReader::new(bytes).unwrap().metadata().clone();
+        let group = metadata.row_group(0).clone();
+        let pack = |column: &ColumnChunkMetaData| {
+            let builder = column.clone().into_builder();
+            builder.set_compression(Compression::LZ4).build().unwrap()
+        };
+        let columns = group.columns().iter().map(pack).collect();
+        let group = group.into_builder().set_column_metadata(columns).build();
+        let packed = ParquetMetaData::new(metadata.file_metadata().clone(), vec![group.unwrap()]);
+        assert!(check_codecs(&metadata).is_ok());
+        assert!(message(check_codecs(&packed)).starts_with("packed with LZ4"));
     }
 
     #[test]

@@ -78,11 +78,7 @@ pub fn histogram(
     };
     let drawn: String = bars.iter().enumerate().map(bar).collect();
     let labels = axis_labels(x_label, y_label, TOP + PLOT + 32.0);
-    let values: Vec<String> = bars
-        .iter()
-        .map(|(label, value)| format!("{label}: {}", short(*value)))
-        .collect();
-    let described = format!("{y_label} by {x_label}. {}", values.join(", "));
+    let described = format!("{y_label} by {x_label}. {}", told(bars));
     let inner = format!("{}{drawn}{labels}", plot.grid());
     svg(title, &described, TOP + PLOT + 38.0, &inner)
 }
@@ -104,9 +100,14 @@ pub fn bars(title: &str, value_label: &str, rows: &[(String, f32)], top: f32) ->
     };
     let drawn: String = rows.iter().enumerate().map(row).collect();
     let label = text(0.0, 28.0, "soft", value_label);
-    let described = format!("{value_label} of {} rows of the table", rows.len());
+    let described = format!("{value_label}. {}", told(rows));
     let height = TOP + 30.0 * rows.len() as f32;
     svg(title, &described, height, &format!("{label}{drawn}"))
+}
+
+fn told(bars: &[(String, f32)]) -> String {
+    let told = |(label, value): &(String, f32)| format!("{label}: {}", short(*value));
+    bars.iter().map(told).collect::<Vec<_>>().join(", ")
 }
 
 /// Named series over epochs 1, 2, ... with axes and a legend. Values that are not finite leave a
