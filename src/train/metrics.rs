@@ -151,11 +151,13 @@ impl Metrics {
 
     /// Whether two metrics are one, or of one parent: no such pair is a contrast.
     pub fn related(&self, a: usize, b: usize) -> bool {
-        let family = |index: usize| {
-            let metric = &self.metrics[index];
-            metric.parent.as_deref().unwrap_or(&metric.name)
-        };
-        a == b || family(a) == family(b)
+        a == b || self.family(a) == self.family(b)
+    }
+
+    /// The parent's name, or that of a metric without one.
+    pub fn family(&self, index: usize) -> &str {
+        let metric = &self.metrics[index];
+        metric.parent.as_deref().unwrap_or(&metric.name)
     }
 }
 

@@ -37,21 +37,25 @@ pub struct OutOfFold {
 }
 
 impl Division {
-    /// Divides the items of `data` into folds and bags that keep prompts whole (or metrics, with
-    /// `--fold-by metric`).
+    /// Divides the items of `data` into bags that keep prompts whole, and into folds that keep
+    /// prompts or, with `--fold-by metric`, families of metrics whole.
     ///
     /// # Errors
     /// As [`Groups::folds`].
     pub fn new(data: &Dataset, args: &TrainArgs) -> Result<Self> {
-        let groups = groups(data, args.fold_by)?;
+        let groups = groups(data)?;
         let examples = &data.rows.examples;
-        let strata: Vec<String> = examples
-            .iter()
-            .map(|e| data.rows.files[e.file].clone())
-            .collect();
-        let folds = match args.folds {
-            0 => vec![0; examples.len()],
-            count => groups.folds(&strata, count, args.fit.seed)?,
+        let files = examples.iter().map(|e| data.rows.files[e.file].clone());
+        let files: Vec<String> = files.collect();
+        let folds = match (args.folds, args.fold_by) {
+            (0, _) => vec![0; examples.len()],
+            (count, FoldBy::Prompt) => groups.folds(&files, count, args.fit.seed)?,
+            (count, FoldBy::Metric) => {
+                let families =
+                    (0..examples.len()).map(|row| data.metrics.family(data.items[row].metric));
+                let families: Vec<String> = families.map(str::to_owned).collect();
+                Groups::new(&families, &[])?.folds(&files, count, args.fit.seed)?
+            }
         };
         let bags = if args.fit.no_bags {
             vec![NO_BAG; examples.len()]
@@ -68,6 +72,16 @@ impl Division {
         })
     }
 
+    /// Items that are neither in the fold nor of a prompt that has an item in it.
+    fn outside(&self, fold: usize) -> Vec<usize> {
+        let items = 0..self.folds.len();
+        let inside = items.clone().filter(|&item| self.folds[item] == fold);
+        let prompts: HashSet<usize> = inside.map(|item| self.groups[item]).collect();
+        items
+            .filter(|&item| !prompts.contains(&self.groups[item]))
+            .collect()
+    }
+
     /// Places one more item where the row number `example` is (the first items are the rows).
     pub fn add_like(&mut self, example: usize) {
         self.groups.push(self.groups[example]);
@@ -76,18 +90,14 @@ impl Division {
     }
 }
 
-/// Rows that ask the same: equal prompts, nearly equal ones and translated twins together; by
-/// metric, rows of one family of metrics too.
-fn groups(data: &Dataset, by: FoldBy) -> Result<Groups> {
+/// Rows that ask the same: equal prompts, nearly equal ones and translated twins together.
+fn groups(data: &Dataset) -> Result<Groups> {
     let examples = &data.rows.examples;
     let keys: Vec<String> = (examples.iter())
         .map(|example| twins::prompt_key(&example.row.user))
         .collect();
     let mut pairs = twins::near(&keys);
     pairs.extend(translated(data, &keys)?);
-    if by == FoldBy::Metric {
-        pairs.extend(families(data));
-    }
     Groups::new(&keys, &pairs)
 }
 
@@ -112,23 +122,6 @@ fn translated(data: &Dataset, keys: &[String]) -> Result<Vec<(usize, usize)>> {
         .collect())
 }
 
-/// Each row with the first of its family of metrics.
-fn families(data: &Dataset) -> Vec<(usize, usize)> {
-    let metric = |row: usize| data.items[row].metric;
-    let mut firsts: Vec<usize> = Vec::new();
-    let mut pairs = Vec::new();
-    for row in 0..data.rows.examples.len() {
-        let first = firsts
-            .iter()
-            .find(|&&first| data.metrics.related(metric(first), metric(row)));
-        match first {
-            Some(&first) => pairs.push((first, row)),
-            None => firsts.push(row),
-        }
-    }
-    pairs
-}
-
 impl OutOfFold {
     /// Trains on all folds but one and predicts that one, for each.
     ///
@@ -141,8 +134,7 @@ impl OutOfFold {
         args: &TrainArgs,
     ) -> Result<Self> {
         let of_fold = |fold| data.items_where(|item| division.folds[item] == fold);
-        let trains =
-            (0..division.count).map(|fold| data.items_where(|item| division.folds[item] != fold));
+        let trains = (0..division.count).map(|fold| division.outside(fold));
         let trains: Vec<Vec<usize>> = trains.collect();
         let label = "out of fold";
         let fitted = fit::fit_all(data, &trains, &division.bags, config, &args.fit, label)?;
