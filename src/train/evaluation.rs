@@ -403,31 +403,33 @@ fn note(file: &FileReport) -> String {
             "NOT above"
         }
     };
-    let mut note = String::new();
-    if let Some(gain) = &file.over_ridge {
-        note += &format!(
-            "{}: {} its own ridge by {} squared points",
-            file.file,
+    let gain = |what: &str, other: &str, gain: &Estimate| {
+        format!(
+            "{what} {} {other} by {} squared points",
             verdict(gain),
             shown(gain)
-        );
-    }
-    if let Some(gain) = &file.over_best_member {
-        note += &format!(
-            "; ensemble {} its best member by {}",
-            verdict(gain),
-            shown(gain)
-        );
-    }
-    if let Some(intervals) = &file.intervals {
-        note += &format!(
-            "; intervals hold {:.1} % [{:.1}, {:.1}], {:.1} points wide, {:.0} % not sure",
+        )
+    };
+    let mut notes = Vec::new();
+    notes.extend(
+        file.over_ridge
+            .as_ref()
+            .map(|e| gain("calibrated", "its own ridge", e)),
+    );
+    notes.extend(
+        file.over_best_member
+            .as_ref()
+            .map(|e| gain("ensemble", "its best member", e)),
+    );
+    notes.extend(file.intervals.as_ref().map(|intervals| {
+        format!(
+            "intervals hold {:.1} % [{:.1}, {:.1}], {:.1} points wide, {:.0} % not sure",
             100.0 * intervals.coverage.mean,
             100.0 * intervals.coverage.low,
             100.0 * intervals.coverage.high,
             intervals.width,
             100.0 * intervals.abstained
-        );
-    }
-    note + "\n"
+        )
+    }));
+    format!("{}: {}\n", file.file, notes.join("; "))
 }
