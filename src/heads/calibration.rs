@@ -38,7 +38,8 @@ pub struct Calibration {
     /// A text farther from the training data than this is unlike it; see
     /// [`HeadInputs::novelty`](super::HeadInputs::novelty).
     pub farthest: f32,
-    /// A text whose cosine to its metric in the joint space is below this has little to do with it.
+    /// A well-scoring text whose cosine to its metric in the joint space is below this has little to
+    /// do with it.
     pub least_relevant: f32,
 }
 
@@ -143,9 +144,12 @@ impl Calibration {
     }
 
     fn doubts(&self, raw: Raw, width: f32, support: Support) -> Vec<Doubt> {
+        // Training pushes answers that score low away from their metric, so that only a good score
+        // far from the metric is odd.
+        let good = raw.score >= 5.0;
         let unrelated = raw
             .relevance
-            .is_some_and(|cosine| cosine < self.least_relevant);
+            .is_some_and(|cosine| good && cosine < self.least_relevant);
         let doubts = [
             (Doubt::NoExamples, support == Support::Text),
             (Doubt::WideInterval, width > self.widest),
@@ -214,8 +218,11 @@ mod tests {
             deviation: 2.0,
             novelty: 9.0,
             relevance: Some(-0.5),
-            ..raw(4.0)
+            ..raw(6.0)
         };
+        let bad = Raw { score: 4.0, ..odd };
+        let doubts = calibration().apply(bad, "mine", Support::Text).doubts;
+        assert!(!doubts.contains(&Doubt::UnrelatedMetric), "{doubts:?}");
         let doubts = calibration().apply(odd, "mine", Support::Text).doubts;
         let all = [
             Doubt::NoExamples,
