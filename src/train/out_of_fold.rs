@@ -199,3 +199,22 @@ pub fn predict(fitted: &Fitted, data: &Dataset, items: &[usize]) -> Result<Vec<V
     }
     Ok(verdicts)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By metric, one prompt may stand in several folds: its items then train none of them.
+    #[test]
+    fn no_prompt_of_a_fold_is_trained_on() {
+        let division = Division {
+            groups: vec![0, 0, 1, 2],
+            folds: vec![0, 1, 1, 2],
+            count: 3,
+            bags: vec![NO_BAG; 4],
+        };
+        assert_eq!(division.outside(0), [2, 3]);
+        assert_eq!(division.outside(1), [3]);
+        assert_eq!(division.outside(2), [0, 1, 2]);
+    }
+}
