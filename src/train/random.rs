@@ -23,9 +23,9 @@ impl Random {
         (self.next() >> 40) as f32 / (1_u64 << 24) as f32
     }
 
-    /// A whole number below `n`, which must be above 0.
+    /// A whole number below `n`; 0 where `n` is 0.
     pub fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
+        (self.next() % n.max(1) as u64) as usize
     }
 
     /// A number of the standard normal distribution (Box and Muller 1958).
