@@ -2,7 +2,7 @@
 //!
 //! Per kind of row a monotone map (isotonic regression) and a quantile of scaled residuals
 //! (conformal prediction, Lei et al. 2018: residuals over an estimate of their size), both found on
-//! held-out rows by [`train`](crate::train).
+//! held-out rows by training.
 
 use std::collections::BTreeMap;
 
