@@ -60,9 +60,12 @@ fn score_one(args: &ScoreArgs) -> Result<()> {
         user: args.user.clone().unwrap_or_default(),
         response: args.response.clone().unwrap_or_default(),
     };
-    // What is wrong with the task is said before any model is set up.
+    // What is wrong with the task is said before any model is set up; a bundle of one's own may
+    // know other metrics.
     task.validate()?;
-    crate::metric::Metric::of_task(&task)?;
+    if args.bundle.bundle.is_none() {
+        crate::metric::Metric::of_task(&task)?;
+    }
     let score = block_on(model::scorer(&args.bundle)?.score(&task))?;
     let json = serde_json::to_string_pretty(&score)
         .map_err(|error| Error::new(ErrorKind::Format, error.to_string()))?;
