@@ -227,7 +227,7 @@ mod tests {
         let rows = [
             row("accuracy", "a", "Boil the water first.", Some("en")),
             row("accuracy", "b", "Paris is the capital.", Some("en")),
-            row("accuracy", "c", "पानी पहले उबालिए।", Some("hi")),
+            row("accuracy", "c", "पानी को पहले उबालिए।", Some("hi")),
             row("jailbreak", "d", "I will explain it all.", Some("en")),
         ];
         let goods: Vec<Good> = rows.iter().map(Good::new).collect();
@@ -237,7 +237,7 @@ mod tests {
             let other = pool.other_answer(&goods[0], &mut Random::new(seed));
             assert!(other.is_none_or(|text| text == "Paris is the capital."));
             let foreign = pool.foreign_answer(&goods[0], &mut Random::new(seed));
-            assert_eq!(foreign, Some("पानी पहले उबालिए।"));
+            assert_eq!(foreign, Some("पानी को पहले उबालिए।"));
         }
         assert!(
             Pool::new(&goods[..1])
