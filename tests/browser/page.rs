@@ -1,0 +1,252 @@
+//! A served page in Chromium, driven by ChromeDriver.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use tokio::sync::{Mutex, MutexGuard};
+use touchstone::cli::serve;
+
+use crate::common;
+
+/// One browser at a time: two cores do not carry more.
+static ONE: Mutex<()> = Mutex::const_new(());
+
+/// Chromium's flags for WebGPU on the CPU.
+pub const WEBGPU: [&str; 3] = [
+    "--enable-unsafe-webgpu",
+    "--use-webgpu-adapter=swiftshader",
+    "--enable-features=Vulkan",
+];
+
+pub fn variable(name: &str) -> PathBuf {
+    let value = std::env::var_os(name);
+    let missing = || panic!("{name} is not set: run the browser tests by `cargo xtask test`");
+    value.map_or_else(missing, PathBuf::from)
+}
+
+/// A served page in a browser; both end with the value.
+pub struct Page {
+    /// The WebDriver session.
+    pub client: Client,
+    driver: Child,
+    profile: tempfile::TempDir,
+    _one: MutexGuard<'static, ()>,
+}
+
+impl Page {
+    /// Serves `folder` and opens it in Chromium with extra `flags`.
+    pub async fn open(folder: &Path, flags: &[&str]) -> Self {
+        let one = ONE.lock().await;
+        let router = serve::router(folder, &[]).expect("the page is built");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let profile = tempfile::tempdir().unwrap();
+        let (driver, port) = start_driver();
+        let client = connect(port, profile.path(), flags).await;
+        client.goto(&address).await.unwrap();
+        Self {
+            client,
+            driver,
+            profile,
+            _one: one,
+        }
+    }
+
+    pub async fn run(&self, script: &str) -> Value {
+        self.client.execute(script, vec![]).await.unwrap()
+    }
+
+    /// Polls `script` until it returns something true; fails with the page's own words.
+    pub async fn wait(&self, what: &str, seconds: u64, script: &str) -> Value {
+        let end = Instant::now() + Duration::from_secs(seconds);
+        loop {
+            let value = self.run(&format!("return {script}")).await;
+            if !matches!(value, Value::Null | Value::Bool(false)) && value != json!("") {
+                return value;
+            }
+            if Instant::now() > end {
+                self.screenshot(&format!("failed-{}", what.replace(' ', "-")))
+                    .await;
+                let shown = self.run("return document.body.innerText").await;
+                panic!(
+                    "{what}: not within {seconds} s; the page shows:\n{}",
+                    shown.as_str().unwrap()
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    pub async fn ready(&self) {
+        self.wait(
+            "the model is ready",
+            240,
+            "document.body.dataset.ready === 'true'",
+        )
+        .await;
+    }
+
+    pub async fn choose_backend(&self, backend: &str) {
+        let script = format!(
+            "const s = document.querySelector('#backend'); s.value = '{backend}';
+             s.dispatchEvent(new Event('change', {{ bubbles: true }}));"
+        );
+        self.run(&script).await;
+    }
+
+    /// Scrolls the element to the middle, clear of the bar of actions, and clicks it.
+    pub async fn click(&self, selector: &str) {
+        let element = self
+            .client
+            .wait()
+            .for_element(Locator::Css(selector))
+            .await
+            .unwrap();
+        let script = "arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })";
+        let argument = serde_json::to_value(&element).unwrap();
+        self.client.execute(script, vec![argument]).await.unwrap();
+        element.click().await.unwrap();
+    }
+
+    pub async fn fill(&self, field: &str, text: &str) {
+        let field = self.client.find(Locator::Css(field)).await.unwrap();
+        field.clear().await.unwrap();
+        field.send_keys(text).await.unwrap();
+    }
+
+    /// Types into the metric chooser and takes the option by keyboard and mouse, as a user does.
+    pub async fn choose_metric(&self, name: &str) {
+        self.click("#metric").await;
+        let metric = self.client.find(Locator::Css("#metric")).await.unwrap();
+        // Control and A, then the name: clearing would also leave the field, which restores it.
+        let keys = format!("\u{e009}a\u{e000}{name}");
+        metric.send_keys(&keys).await.unwrap();
+        self.click(&format!("[role=option][data-metric='{name}']"))
+            .await;
+        let chosen = "document.querySelector('#metric').dataset.value";
+        assert_eq!(self.run(&format!("return {chosen}")).await, name);
+    }
+
+    /// Presses Score and returns the receipt's JSON: the whole Score.
+    pub async fn score(&self) -> Value {
+        self.client
+            .find(Locator::Css("#score"))
+            .await
+            .unwrap()
+            .click()
+            .await
+            .unwrap();
+        self.result().await
+    }
+
+    pub async fn result(&self) -> Value {
+        let done = "document.querySelector('#result').dataset.state === 'done' && document.querySelector('#receipt').textContent";
+        let receipt = self.wait("the score is shown", 240, done).await;
+        serde_json::from_str(receipt.as_str().unwrap()).expect("the receipt is JSON")
+    }
+
+    pub async fn text(&self, selector: &str) -> String {
+        let script = format!("return document.querySelector('{selector}').textContent");
+        self.run(&script)
+            .await
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    pub async fn screenshot(&self, name: &str) {
+        let folder = variable("TOUCHSTONE_ARTEFACTS");
+        std::fs::create_dir_all(&folder).unwrap();
+        let png = self.client.screenshot().await.unwrap();
+        std::fs::write(folder.join(format!("{name}.png")), png).unwrap();
+    }
+
+    pub async fn close(mut self) {
+        let _ = self.client.clone().close().await;
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+        drop(self.profile);
+    }
+}
+
+fn start_driver() -> (Child, u16) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let mut command = Command::new(variable("TOUCHSTONE_CHROMEDRIVER"));
+    command
+        .arg(format!("--port={port}"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    (command.spawn().expect("ChromeDriver starts"), port)
+}
+
+async fn connect(port: u16, profile: &Path, flags: &[&str]) -> Client {
+    let fixed = [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+        "--window-size=1280,1100",
+    ];
+    let profile = format!("--user-data-dir={}", profile.display());
+    let all: Vec<&str> = fixed
+        .iter()
+        .chain(flags)
+        .copied()
+        .chain([profile.as_str()])
+        .collect();
+    let options = json!({ "binary": variable("TOUCHSTONE_CHROMIUM"), "args": all });
+    let capabilities = json!({
+        "goog:chromeOptions": options,
+        "timeouts": { "script": 300_000, "pageLoad": 60_000 },
+    });
+    let Value::Object(capabilities) = capabilities else {
+        unreachable!("an object literal")
+    };
+    let address = format!("http://127.0.0.1:{port}");
+    for _ in 0..100 {
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        builder.capabilities(capabilities.clone());
+        if let Ok(client) = builder.connect(&address).await {
+            return client;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    panic!("ChromeDriver does not start Chromium on port {port}");
+}
+
+pub fn dist() -> PathBuf {
+    variable("TOUCHSTONE_DIST")
+}
+
+/// A copy of the page with the tiny bundle as its model.
+pub fn tiny_dist() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    copy(&dist(), folder.path());
+    copy(common::tiny_bundle(), &folder.path().join("model"));
+    folder
+}
+
+/// Copies a folder, a page's model apart.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (source, name) = {
+            let e = entry.unwrap();
+            (e.path(), e.file_name())
+        };
+        if source.is_dir() && name != "model" {
+            copy(&source, &to.join(name));
+        } else if source.is_file() {
+            std::fs::copy(source, to.join(name)).unwrap();
+        }
+    }
+}
