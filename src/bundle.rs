@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::encoder::EncoderConfig;
+use crate::encoder::{Encoder, EncoderConfig, Pipeline, Weights};
 use crate::error::{Error, ErrorKind, Result};
 use crate::heads::HeadsInfo;
 
@@ -53,6 +54,24 @@ pub struct EncoderInfo {
     pub quantisation: String,
     /// The architecture.
     pub config: EncoderConfig,
+    /// What comes behind the transformer, and the prompts.
+    #[serde(default)]
+    pub pipeline: Pipeline,
+}
+
+impl EncoderInfo {
+    /// The encoder with these weights, see [`Encoder::load`].
+    ///
+    /// # Errors
+    /// As [`Encoder::load`].
+    pub fn load(&self, weights: &Weights, buckets: bool, device: &Device) -> Result<Encoder> {
+        Encoder::load(&self.config, &self.pipeline, weights, buckets, device)
+    }
+
+    /// Width of the encoder's vectors.
+    pub fn width(&self) -> usize {
+        self.pipeline.output_width(self.config.hidden_size())
+    }
 }
 
 /// `bundle.json`.

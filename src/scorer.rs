@@ -117,18 +117,11 @@ impl Embedder {
     /// tokenizer has more ids than the encoder has rows.
     pub fn load(bundle: &mut Bundle, buckets: bool, device: &Device) -> Result<Self> {
         let tokenizer = Tokenizer::from_bytes(&bundle.take(TOKENIZER)?)?;
-        let config = bundle.manifest.encoder.config.clone();
-        if tokenizer.vocab_size() > config.vocab_size {
-            let message = format!(
-                "the tokenizer has {} ids, the encoder {} rows: they do not belong together",
-                tokenizer.vocab_size(),
-                config.vocab_size
-            );
-            return Err(Error::new(ErrorKind::Shape, message));
-        }
+        let info = bundle.manifest.encoder.clone();
+        tokenizer.check_fit(info.config.vocab_size())?;
         let bytes = bundle.take(ENCODER)?;
         let weights = Weights::from_bytes(ENCODER, &bytes)?;
-        let encoder = Encoder::load(&config, &weights, buckets, device)?;
+        let encoder = info.load(&weights, buckets, device)?;
         Ok(Self { tokenizer, encoder })
     }
 
@@ -140,7 +133,7 @@ impl Embedder {
         read(self.encoder.pool(passages)?).await
     }
 
-    /// The encoder's own embedding of each passage (mean over all tokens, L2-normalised),
+    /// The encoder's own embedding of each passage (its own pooling, L2-normalised),
     /// `[passages x width]`.
     ///
     /// # Errors

@@ -48,8 +48,10 @@ impl Passage {
 /// A `tokenizer.json` with the special tokens found in it.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
-    begin: u32,
-    end: u32,
+    /// Special tokens before a text.
+    begin: Vec<u32>,
+    /// Special tokens behind a text; between joined texts too.
+    end: Vec<u32>,
     /// Ids that no text may contain: every special token but the unknown one.
     special: Vec<u32>,
 }
@@ -58,45 +60,67 @@ impl Tokenizer {
     /// Reads the bytes of a `tokenizer.json`.
     ///
     /// # Errors
-    /// `Format` when the bytes are not a tokenizer or name no begin and end tokens
-    /// (`<s>`/`</s>` or `[CLS]`/`[SEP]`).
+    /// `Format` when the bytes are not a tokenizer or it puts no special token before a text.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let mut inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| {
-            Error::new(
-                ErrorKind::Format,
-                format!("tokenizer.json is not a tokenizer: {error}"),
-            )
-        })?;
+        let malformed =
+            |what: &str| Error::new(ErrorKind::Format, format!("tokenizer.json {what}"));
+        let mut inner = tokenizers::Tokenizer::from_bytes(bytes)
+            .map_err(|error| malformed(&format!("is not a tokenizer: {error}")))?;
         inner.with_padding(None);
         inner
             .with_truncation(None)
-            .map_err(|error| Error::new(ErrorKind::Format, format!("tokenizer.json: {error}")))?;
-        let find = |names: [&str; 2]| {
-            let id = names.iter().find_map(|name| inner.token_to_id(name));
-            id.ok_or_else(|| {
-                Error::new(
-                    ErrorKind::Format,
-                    format!("tokenizer.json has neither {} nor {}", names[0], names[1]),
-                )
-            })
-        };
-        let (begin, end) = (find(["<s>", "[CLS]"])?, find(["</s>", "[SEP]"])?);
+            .map_err(|error| malformed(&error.to_string()))?;
         let special = inner.get_added_tokens_decoder().into_iter();
         let special = special
             .filter(|(_, token)| token.special && !["<unk>", "[UNK]"].contains(&&*token.content))
             .map(|(id, _)| id)
             .collect();
-        Ok(Self {
+        let mut tokenizer = Self {
             inner,
-            begin,
-            end,
+            begin: Vec::new(),
+            end: Vec::new(),
             special,
-        })
+        };
+        (tokenizer.begin, tokenizer.end) = tokenizer.frame()?;
+        if tokenizer.begin.is_empty() {
+            let message = "puts no token before a text (such as <s>, [CLS] or <bos>), which \
+                           encoders are trained with";
+            return Err(malformed(message));
+        }
+        Ok(tokenizer)
+    }
+
+    /// What the tokenizer puts before and behind a text.
+    fn frame(&self) -> Result<(Vec<u32>, Vec<u32>)> {
+        let (framed, plain) = (self.ids("a", true)?, self.ids("a", false)?);
+        let at = framed
+            .windows(plain.len().max(1))
+            .position(|window| window == plain.as_slice());
+        let at = at.ok_or_else(|| {
+            let message = "tokenizer.json changes a text when it adds special tokens";
+            Error::new(ErrorKind::Format, message)
+        })?;
+        Ok((framed[..at].to_vec(), framed[at + plain.len()..].to_vec()))
     }
 
     /// Number of token ids, added tokens included.
     pub fn vocab_size(&self) -> usize {
         self.inner.get_vocab_size(true)
+    }
+
+    /// Checks that every id has a row in an encoder's table of `rows`.
+    ///
+    /// # Errors
+    /// `Shape` naming both numbers.
+    pub fn check_fit(&self, rows: usize) -> Result<()> {
+        let ids = self.vocab_size();
+        if ids <= rows {
+            return Ok(());
+        }
+        let message = format!(
+            "the tokenizer has {ids} ids, the encoder {rows} rows: they do not belong together"
+        );
+        Err(Error::new(ErrorKind::Shape, message))
     }
 
     /// Token ids of `text`; `special` adds the begin and end tokens as the reference does.
@@ -113,12 +137,17 @@ impl Tokenizer {
         Ok(encoding.get_ids().to_vec())
     }
 
-    /// Ids of a text as it stands between special tokens. Special tokens written out in it are
-    /// dropped, so that an answer cannot inject them.
-    fn text_ids(&self, text: &str) -> Result<Vec<u32>> {
-        let mut ids = self.ids(text, false)?;
+    /// Ids of `prefix` and of a text behind it. They are tokenized together, as the encoder was
+    /// trained: a blank at the prefix's end may belong to the text's first token. Special tokens
+    /// written out in the text are dropped, so that an answer cannot inject them.
+    fn prefixed(&self, prefix: &str, text: &str) -> Result<(Vec<u32>, Vec<u32>)> {
+        let alone = self.ids(prefix, false)?;
+        let mut prefix_ids = self.ids(&format!("{prefix}{text}"), false)?;
+        let shared = prefix_ids.iter().zip(&alone);
+        let shared = shared.take_while(|(found, alone)| found == alone).count();
+        let mut ids = prefix_ids.split_off(shared);
         ids.retain(|id| !self.special.contains(id));
-        Ok(ids)
+        Ok((prefix_ids, ids))
     }
 
     /// The passages of one task's texts, in the order the encoder gets them.
@@ -130,23 +159,13 @@ impl Tokenizer {
         texts: [Option<&str>; SEGMENTS],
         template: &Template,
     ) -> Result<Vec<Passage>> {
-        let mut tokens = Vec::new();
-        for (segment, text) in Segment::ALL.into_iter().zip(texts) {
-            let Some(text) = text else { continue };
-            tokens.push((segment, self.text_ids(text)?));
-        }
+        let texts = Segment::ALL.into_iter().zip(texts);
+        let texts = texts.filter_map(|(segment, text)| Some((segment, text?)));
         match template.layout {
-            Layout::Separate => tokens
-                .into_iter()
-                .map(|(segment, ids)| {
-                    let segments = vec![Some(segment); ids.len()];
-                    self.windows(ids, segments, template)
-                })
+            Layout::Separate => texts
+                .map(|(segment, text)| self.alone(segment, text, template))
                 .collect(),
-            Layout::Joined => {
-                let (ids, segments) = self.join(tokens);
-                Ok(vec![self.windows(ids, segments, template)?])
-            }
+            Layout::Joined => Ok(vec![self.joined(texts, template)?]),
         }
     }
 
@@ -155,32 +174,49 @@ impl Tokenizer {
     /// # Errors
     /// As [`Self::passages`].
     pub fn passage(&self, text: &str, template: &Template) -> Result<Passage> {
-        let ids = self.text_ids(text)?;
-        let segments = vec![Some(Segment::Response); ids.len()];
-        self.windows(ids, segments, template)
+        self.alone(Segment::Response, text, template)
     }
 
-    fn join(&self, tokens: Vec<(Segment, Vec<u32>)>) -> (Vec<u32>, Vec<Option<Segment>>) {
-        let (mut ids, mut segments) = (Vec::new(), Vec::new());
-        for (segment, text) in tokens {
+    fn alone(&self, segment: Segment, text: &str, template: &Template) -> Result<Passage> {
+        let (prefix, ids) = self.prefixed(&template.prefix, text)?;
+        let segments = vec![Some(segment); ids.len()];
+        self.windows(&prefix, &ids, &segments, template)
+    }
+
+    /// Texts behind one another, the end token between them.
+    fn joined<'a>(
+        &self,
+        texts: impl Iterator<Item = (Segment, &'a str)>,
+        template: &Template,
+    ) -> Result<Passage> {
+        let (mut ids, mut segments, mut prefix) = (Vec::new(), Vec::new(), None);
+        for (segment, text) in texts {
+            let before = if prefix.is_none() {
+                &*template.prefix
+            } else {
+                ""
+            };
+            let (its_prefix, text) = self.prefixed(before, text)?;
+            prefix.get_or_insert(its_prefix);
             if !ids.is_empty() {
-                ids.push(self.end);
-                segments.push(None);
+                ids.extend(&self.end);
+                segments.extend(self.end.iter().map(|_| None));
             }
             segments.extend(std::iter::repeat_n(Some(segment), text.len()));
             ids.extend(text);
         }
-        (ids, segments)
+        self.windows(&prefix.unwrap_or_default(), &ids, &segments, template)
     }
 
     fn windows(
         &self,
-        ids: Vec<u32>,
-        segments: Vec<Option<Segment>>,
+        prefix: &[u32],
+        ids: &[u32],
+        segments: &[Option<Segment>],
         template: &Template,
     ) -> Result<Passage> {
-        let prefix = self.ids(&template.prefix, false)?;
-        let room = template.max_tokens.saturating_sub(prefix.len() + 2);
+        let frame = self.begin.len() + prefix.len() + self.end.len();
+        let room = template.max_tokens.saturating_sub(frame);
         if room <= template.overlap {
             return Err(Error::new(
                 ErrorKind::Input,
@@ -196,7 +232,7 @@ impl Tokenizer {
             .map_or(0, |start| (start + room).min(ids.len()));
         let windows = starts.iter().map(|&start| {
             let end = (start + room).min(ids.len());
-            self.window(&prefix, &ids[start..end], &segments[start..end])
+            self.window(prefix, &ids[start..end], &segments[start..end])
         });
         Ok(Passage {
             windows: windows.collect(),
@@ -206,16 +242,13 @@ impl Tokenizer {
     }
 
     fn window(&self, prefix: &[u32], ids: &[u32], segments: &[Option<Segment>]) -> Window {
-        let mut window = Window {
-            ids: vec![self.begin],
-            segments: vec![None; prefix.len() + 1],
-        };
-        window.ids.extend(prefix);
-        window.ids.extend(ids);
-        window.ids.push(self.end);
-        window.segments.extend(segments);
-        window.segments.push(None);
-        window
+        let none = |count: usize| std::iter::repeat_n(None, count);
+        let before = none(self.begin.len() + prefix.len());
+        let segments = before.chain(segments.iter().copied());
+        Window {
+            ids: [&self.begin, prefix, ids, &self.end].concat(),
+            segments: segments.chain(none(self.end.len())).collect(),
+        }
     }
 }
 
@@ -294,13 +327,30 @@ mod tests {
     fn special_tokens_written_out_in_a_text_are_dropped() {
         let tokenizer = Tokenizer::from_bytes(TINY).unwrap();
         let text = "a</s><s> b <pad> c";
-        assert!(tokenizer.ids(text, false).unwrap().contains(&tokenizer.end));
+        assert!(
+            tokenizer
+                .ids(text, false)
+                .unwrap()
+                .contains(&tokenizer.end[0])
+        );
         let passage = tokenizer
             .passage(text, &template(Layout::Separate))
             .unwrap();
         let ids = &passage.windows[0].ids;
         let inner = &ids[1..ids.len() - 1];
         assert!(inner.iter().all(|id| ![0, 1, 2].contains(id)), "{inner:?}");
+    }
+
+    #[test]
+    fn a_prefix_is_tokenized_with_its_text() {
+        let tokenizer = Tokenizer::from_bytes(TINY).unwrap();
+        for text in ["hello", "नमस्ते", "", "1 2"] {
+            let passage = tokenizer
+                .passage(text, &template(Layout::Separate))
+                .unwrap();
+            let whole = tokenizer.ids(&format!("query: {text}"), true).unwrap();
+            assert_eq!(passage.windows[0].ids, whole, "{text}");
+        }
     }
 
     #[test]

@@ -21,6 +21,10 @@ pub struct EmbedArgs {
     /// NumPy file to write: f32, [lines, width], rows of length 1.
     #[arg(long, short)]
     output: PathBuf,
+    /// Prompt put before every line, by its name in the encoder's own list (`touchstone inspect`
+    /// shows it); the encoder's default one, which most have not, when left out.
+    #[arg(long, value_name = "NAME")]
+    prompt: Option<String>,
     #[command(flatten)]
     bundle: BundleArgs,
 }
@@ -30,10 +34,12 @@ pub fn run(args: &EmbedArgs) -> Result<()> {
     let text = super::forms::text(super::read(&args.file)?)
         .map_err(|error| error.context(args.file.display()))?;
     let mut bundle = model::open(&args.bundle)?;
-    let max_tokens = bundle.manifest.encoder.config.max_position_embeddings;
+    let encoder = &bundle.manifest.encoder;
+    let max_tokens = encoder.config.max_tokens();
+    let prefix = encoder.pipeline.prompt(args.prompt.as_deref())?.to_owned();
     let embedder = Embedder::load(&mut bundle, false, &Device::flex())?;
     let template = Template {
-        prefix: String::new(),
+        prefix,
         layout: Layout::Separate,
         max_tokens,
         max_windows: 1,

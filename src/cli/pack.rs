@@ -8,7 +8,7 @@ use super::import::{Stored, read_checkpoint};
 use crate::bundle::{
     ENCODER, EncoderInfo, FileEntry, HEADS, Licence, MANIFEST, Manifest, TOKENIZER, sha256,
 };
-use crate::encoder::{EncoderConfig, Precision};
+use crate::encoder::Precision;
 use crate::error::{Error, ErrorKind, Result};
 use crate::heads::HeadsInfo;
 use crate::tokenizer::Tokenizer;
@@ -70,12 +70,13 @@ pub fn pack(
     }
     let tokenizer = super::read(&checkpoint.join(TOKENIZER))?;
     let encoder = read_checkpoint(checkpoint, precision)?;
-    check_tokenizer(&tokenizer, &encoder.config)?;
+    Tokenizer::from_bytes(&tokenizer)?.check_fit(encoder.config.vocab_size())?;
     let info = EncoderInfo {
         name: model_name(checkpoint),
         source: encoder.source,
         quantisation: encoder.quantisation,
         config: encoder.config,
+        pipeline: encoder.pipeline,
     };
     let mut manifest = Manifest::new(&info.name.clone(), info);
     manifest.licences = encoder_licences(&manifest.encoder.name);
@@ -155,18 +156,6 @@ pub fn write_bundle(
     let json = serde_json::to_vec_pretty(manifest)
         .map_err(|error| Error::new(ErrorKind::Format, format!("{MANIFEST}: {error}")))?;
     super::write(&output.join(MANIFEST), &json)
-}
-
-fn check_tokenizer(bytes: &[u8], config: &EncoderConfig) -> Result<()> {
-    let found = Tokenizer::from_bytes(bytes)?.vocab_size();
-    if found <= config.vocab_size {
-        return Ok(());
-    }
-    let message = format!(
-        "{TOKENIZER} has {found} ids, the encoder {} rows: they do not belong together",
-        config.vocab_size
-    );
-    Err(Error::new(ErrorKind::Shape, message))
 }
 
 /// The name `touchstone fetch` noted in the folder, or the folder's own.

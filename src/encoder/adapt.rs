@@ -10,8 +10,9 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Gradients, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use super::Encoder;
-use super::bert::products;
+use super::config::Stack;
+use super::post_norm::PostNorm;
+use super::{Encoder, Layers};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Which matrices of a layer are adapted.
@@ -52,8 +53,16 @@ impl Encoder {
     /// Puts fresh adapters on the last layers. B is zero, so that nothing changes yet; A is drawn
     /// from `normal` (mean 0, deviation 1) over the root of its rows, which keeps the size of what
     /// it projects. From here on pooled vectors carry gradients to A and B, and to nothing else.
-    pub fn adapt(&mut self, adapters: &Adapters, mut normal: impl FnMut() -> f32) {
-        let layers = &mut self.layers.layers;
+    ///
+    /// # Errors
+    /// `Unsupported` for an architecture that is not BERT's or its kin.
+    pub fn adapt(&mut self, adapters: &Adapters, mut normal: impl FnMut() -> f32) -> Result<()> {
+        let Layers::PostNorm(stack) = &mut self.layers else {
+            let message = "only BERT, DistilBERT and XLM-RoBERTa encoders can be tuned; train \
+                           heads on this one without --tune-encoder";
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        };
+        let layers = &mut stack.layers;
         let count = match adapters.layers {
             0 => layers.len(),
             count => count.min(layers.len()),
@@ -66,12 +75,15 @@ impl Encoder {
             };
             *layer = layer.clone().apply_reparameterization(attach).train();
         }
+        Ok(())
     }
 
     /// One step of `optimizer` on the adapters, at learning rate `rate`.
     pub fn step(&mut self, optimizer: &mut ModuleOptimizer, rate: f64, gradients: &mut Gradients) {
-        let gradients = GradientsParams::from_module(gradients, &self.layers);
-        self.layers = optimizer.step(rate, self.layers.clone(), gradients);
+        if let Layers::PostNorm(stack) = &mut self.layers {
+            let gradients = GradientsParams::from_module(gradients, &**stack);
+            **stack = optimizer.step(rate, PostNorm::clone(stack), gradients);
+        }
     }
 
     /// The adapted matrices with their adapters added.
@@ -80,9 +92,13 @@ impl Encoder {
     /// `Device` when the backend cannot be read.
     pub fn merged(&self) -> Result<Vec<Matrix>> {
         let mut matrices = Vec::new();
-        for (index, layer) in self.layers.layers.iter().enumerate() {
+        let (Layers::PostNorm(stack), Stack::PostNorm(plan)) = (&self.layers, self.config.stack())
+        else {
+            return Ok(matrices);
+        };
+        for (index, layer) in stack.layers.iter().enumerate() {
             let linears = [&layer.qkv, &layer.output, &layer.up, &layer.down];
-            for (names, linear) in products(index).into_iter().zip(linears) {
+            for (names, linear) in plan.products(index).into_iter().zip(linears) {
                 if linear.weight.adapter().is_some() {
                     matrices.extend(split(&names, linear)?);
                 }
@@ -160,16 +176,28 @@ mod tests {
     use burn::optim::SgdConfig;
     use burn::tensor::Device;
 
-    use super::super::{EncoderConfig, Weights};
+    use super::super::post_norm::Layer;
+    use super::super::{EncoderConfig, Pipeline, Weights};
     use super::*;
     use crate::tokenizer::{Passage, Window};
 
-    fn encoder() -> Encoder {
+    fn config() -> EncoderConfig {
         let config = include_bytes!("../../tests/fixtures/tiny-bert/config.json");
+        EncoderConfig::from_json(config).unwrap()
+    }
+
+    fn encoder() -> Encoder {
         let bytes = include_bytes!("../../tests/fixtures/tiny-bert/model.safetensors");
-        let config = EncoderConfig::from_json(config).unwrap();
         let weights = Weights::from_bytes("tiny", bytes).unwrap();
-        Encoder::load(&config, &weights, false, &Device::flex()).unwrap()
+        let pipeline = Pipeline::default();
+        Encoder::load(&config(), &pipeline, &weights, false, &Device::flex()).unwrap()
+    }
+
+    fn stack(encoder: &Encoder) -> &PostNorm {
+        match &encoder.layers {
+            Layers::PostNorm(stack) => stack,
+            Layers::Gemma(_) => panic!("a BERT"),
+        }
     }
 
     fn adapted(layers: usize, products: Products) -> Encoder {
@@ -181,7 +209,7 @@ mod tests {
             products,
         };
         let mut noise = Noise(1);
-        encoder.adapt(&adapters, || noise.next());
+        encoder.adapt(&adapters, || noise.next()).unwrap();
         encoder
     }
 
@@ -258,14 +286,15 @@ mod tests {
 
     fn nudged(encoder: &Encoder, size: f32) -> Encoder {
         let mut moved = self::encoder();
-        moved.layers = encoder.layers.clone().map(&mut Nudge(Noise(5), size));
+        let nudged = stack(encoder).clone().map(&mut Nudge(Noise(5), size));
+        moved.layers = Layers::PostNorm(Box::new(nudged));
         moved
     }
 
     #[test]
     fn fresh_adapters_change_nothing() {
         let (plain, fresh) = (encoder(), adapted(0, Products::All));
-        for (layer, plain) in fresh.layers.layers.iter().zip(&plain.layers.layers) {
+        for (layer, plain) in stack(&fresh).layers.iter().zip(&stack(&plain).layers) {
             assert_eq!(bases(layer), bases(plain));
             let effective = layer.qkv.weight.val().into_data();
             assert_eq!(effective, plain.qkv.weight.val().into_data());
@@ -284,19 +313,19 @@ mod tests {
             (0, Products::All, 8),
         ] {
             let mut encoder = adapted(layers, products);
-            let before: Vec<_> = encoder.layers.layers.iter().map(bases).collect();
+            let before: Vec<_> = stack(&encoder).layers.iter().map(bases).collect();
             let mut gradients = loss(&encoder).backward();
-            let found = GradientsParams::from_module(&mut gradients, &encoder.layers);
+            let found = GradientsParams::from_module(&mut gradients, stack(&encoder));
             assert_eq!(found.len(), 2 * matrices, "A and B of each matrix");
             let mut gradients = loss(&encoder).backward();
             encoder.step(&mut SgdConfig::new().init(), 0.1, &mut gradients);
-            let after: Vec<_> = encoder.layers.layers.iter().map(bases).collect();
+            let after: Vec<_> = stack(&encoder).layers.iter().map(bases).collect();
             assert_eq!(before, after);
             assert_ne!(values(&encoder), values(&self::encoder()));
         }
     }
 
-    fn bases(layer: &crate::encoder::bert::Layer) -> Vec<Vec<f32>> {
+    fn bases(layer: &Layer) -> Vec<Vec<f32>> {
         let linears = [&layer.qkv, &layer.output, &layer.up, &layer.down];
         linears
             .map(|linear| linear.weight.base().into_data().try_into_vec().unwrap())
@@ -306,7 +335,7 @@ mod tests {
     #[test]
     fn layers_before_the_adapted_ones_stay_outside_autodiff() {
         let encoder = adapted(1, Products::Attention);
-        let [first, last] = encoder.layers.layers.as_slice() else {
+        let [first, last] = stack(&encoder).layers.as_slice() else {
             panic!("two layers")
         };
         assert!(!first.qkv.weight.val().is_autodiff());
@@ -321,7 +350,7 @@ mod tests {
             let encoder = nudged(&adapted(0, products), 0.3);
             let gradients = loss(&encoder).backward();
             let mut slope = Slope(Noise(5), &gradients, 0.0);
-            encoder.layers.visit(&mut slope);
+            stack(&encoder).visit(&mut slope);
             let size = 2e-3;
             let at = |size: f32| -> f32 { loss(&nudged(&encoder, size)).into_scalar() };
             let expected = f64::from(at(size) - at(-size)) / f64::from(2.0 * size);

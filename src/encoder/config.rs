@@ -2,36 +2,39 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bert::BertConfig;
+use super::distilbert::DistilBertConfig;
+use super::embedding::TableLayout;
+use super::gemma::GemmaConfig;
+use super::post_norm::Plan;
+use super::xlm_roberta::XlmRobertaConfig;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Configuration of a BERT-family encoder, with the field names of the hub's `config.json`.
+/// Configuration of an encoder, by architecture, with the field names of the hub's `config.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EncoderConfig {
-    /// Architecture family; `bert` is supported.
-    pub model_type: String,
-    /// Width of a token's vector.
-    pub hidden_size: usize,
-    /// Number of transformer layers.
-    pub num_hidden_layers: usize,
-    /// Attention heads of each layer; divides `hidden_size`.
-    pub num_attention_heads: usize,
-    /// Width of the feed-forward's inner layer.
-    pub intermediate_size: usize,
-    /// Rows of the vocabulary table.
-    pub vocab_size: usize,
-    /// Rows of the position table, the longest window.
-    pub max_position_embeddings: usize,
-    /// Rows of the token-type table; only row 0 is used.
-    pub type_vocab_size: usize,
-    /// Added to the variance in every LayerNorm.
-    pub layer_norm_eps: f64,
-    /// Activation of the feed-forward; `gelu` (the exact, erf form) is supported.
-    #[serde(default = "gelu")]
-    pub hidden_act: String,
+#[serde(tag = "model_type")]
+pub enum EncoderConfig {
+    /// BERT: multilingual-e5-small, paraphrase-multilingual-MiniLM-L12-v2, the bge-small family.
+    #[serde(rename = "bert")]
+    Bert(BertConfig),
+    /// DistilBERT: distilbert-base-multilingual-cased.
+    #[serde(rename = "distilbert")]
+    DistilBert(DistilBertConfig),
+    /// XLM-RoBERTa: multilingual-e5-base and -large, paraphrase-multilingual-mpnet-base-v2.
+    #[serde(rename = "xlm-roberta")]
+    XlmRoberta(XlmRobertaConfig),
+    /// Gemma 3 text with attention both ways: embeddinggemma-300m.
+    #[serde(rename = "gemma3_text")]
+    Gemma(GemmaConfig),
 }
 
-fn gelu() -> String {
-    "gelu".into()
+/// Values of `model_type` that [`EncoderConfig`] knows.
+const SUPPORTED: [&str; 4] = ["bert", "distilbert", "xlm-roberta", "gemma3_text"];
+
+/// An architecture's layers.
+pub(super) enum Stack<'a> {
+    PostNorm(Plan),
+    Gemma(&'a GemmaConfig),
 }
 
 impl EncoderConfig {
@@ -40,8 +43,16 @@ impl EncoderConfig {
     /// # Errors
     /// `Format` when a field is missing, `Unsupported` as in [`Self::validate`].
     pub fn from_json(bytes: &[u8]) -> Result<Self> {
-        let config: Self = serde_json::from_slice(bytes)
-            .map_err(|error| Error::new(ErrorKind::Format, format!("config.json: {error}")))?;
+        #[derive(Deserialize)]
+        struct Kind {
+            model_type: String,
+        }
+        let malformed = |error| Error::new(ErrorKind::Format, format!("config.json: {error}"));
+        let Kind { model_type } = serde_json::from_slice(bytes).map_err(malformed)?;
+        if !SUPPORTED.contains(&model_type.as_str()) {
+            return Err(unsupported(&format!("a `{model_type}`")));
+        }
+        let config: Self = serde_json::from_slice(bytes).map_err(malformed)?;
         config.validate()?;
         Ok(config)
     }
@@ -49,46 +60,124 @@ impl EncoderConfig {
     /// Checks that this code can run the configuration.
     ///
     /// # Errors
-    /// `Unsupported` for another architecture or activation, `Format` for sizes that do not divide.
+    /// `Unsupported` for a variant of the architecture that is not implemented, `Format` for sizes
+    /// that make no sense.
     pub fn validate(&self) -> Result<()> {
-        if self.model_type != "bert" || self.hidden_act != "gelu" {
-            let message = format!(
-                "the encoder is a `{}` with activation `{}`; supported: `bert` with `gelu`",
-                self.model_type, self.hidden_act
-            );
-            return Err(Error::new(ErrorKind::Unsupported, message));
+        match self {
+            Self::Bert(config) => config.check_variant()?,
+            Self::DistilBert(config) => config.check_variant()?,
+            Self::XlmRoberta(config) => config.check_variant()?,
+            Self::Gemma(config) => config.check_variant()?,
         }
-        let sizes = [
-            self.intermediate_size,
-            self.vocab_size,
-            self.type_vocab_size,
-        ];
-        if sizes.contains(&0) || self.num_hidden_layers > 1024 {
-            let message = format!("the encoder's sizes make no sense: {self:?}");
-            return Err(Error::new(ErrorKind::Format, message));
+        let table = self.table();
+        if table.vocab == 0 || table.width == 0 || self.max_tokens() == 0 {
+            return Err(senseless(&format!("{self:?}")));
         }
-        let heads = self.num_attention_heads;
-        if heads == 0 || self.hidden_size == 0 || !self.hidden_size.is_multiple_of(heads) {
-            let message = format!(
-                "a width of {} cannot be divided over {heads} attention heads",
-                self.hidden_size
-            );
-            return Err(Error::new(ErrorKind::Format, message));
+        match self.stack() {
+            Stack::PostNorm(plan) => plan.check(),
+            Stack::Gemma(config) => config.check_sizes(),
         }
-        Ok(())
     }
+
+    /// Width of a token's vector.
+    pub fn hidden_size(&self) -> usize {
+        self.table().width
+    }
+
+    /// Rows of the vocabulary table.
+    pub fn vocab_size(&self) -> usize {
+        self.table().vocab
+    }
+
+    /// The longest window, in tokens.
+    pub fn max_tokens(&self) -> usize {
+        self.table().max_tokens
+    }
+
+    pub(super) fn table(&self) -> TableLayout {
+        match self {
+            Self::Bert(config) => config.table(),
+            Self::DistilBert(config) => config.table(),
+            Self::XlmRoberta(config) => config.table(),
+            Self::Gemma(config) => config.table(),
+        }
+    }
+
+    pub(super) fn stack(&self) -> Stack<'_> {
+        match self {
+            Self::Bert(config) => Stack::PostNorm(config.plan()),
+            Self::DistilBert(config) => Stack::PostNorm(config.plan()),
+            Self::XlmRoberta(config) => Stack::PostNorm(config.plan()),
+            Self::Gemma(config) => Stack::Gemma(config),
+        }
+    }
+}
+
+/// Name and shape of every tensor an encoder of this configuration has.
+pub fn expected_shapes(config: &EncoderConfig) -> Vec<(String, Vec<usize>)> {
+    let mut shapes = config.table().expected_shapes();
+    shapes.extend(match config.stack() {
+        Stack::PostNorm(plan) => plan.expected_shapes(),
+        Stack::Gemma(config) => config.expected_shapes(),
+    });
+    shapes
+}
+
+/// Refuses a checkpoint this code cannot run.
+pub(super) fn unsupported(found: &str) -> Error {
+    let message = format!(
+        "the encoder is {found}; supported are BERT, DistilBERT and XLM-RoBERTa with exact GELU \
+         and absolute positions (`bert`, `distilbert`, `xlm-roberta`), and Gemma 3 text with \
+         attention both ways, as EmbeddingGemma has it (`gemma3_text`)"
+    );
+    Error::new(ErrorKind::Unsupported, message)
+}
+
+pub(super) fn senseless(sizes: &str) -> Error {
+    let message = format!("the encoder's sizes make no sense: {sizes}");
+    Error::new(ErrorKind::Format, message)
+}
+
+/// Refuses a width that `heads` do not divide.
+pub(super) fn check_heads(width: usize, heads: usize) -> Result<()> {
+    if heads > 0 && width > 0 && width.is_multiple_of(heads) {
+        return Ok(());
+    }
+    let message = format!("{width} cannot be divided over {heads} attention heads");
+    Err(Error::new(ErrorKind::Format, message))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn tiny(from: &str, to: &str) -> Result<EncoderConfig> {
+        let json = include_str!("../../tests/fixtures/tiny-bert/config.json");
+        assert!(json.contains(from), "{from}");
+        EncoderConfig::from_json(json.replace(from, to).as_bytes())
+    }
+
     #[test]
     fn another_architecture_is_named_with_what_is_supported() {
-        let json = include_str!("../../tests/fixtures/tiny-bert/config.json");
-        let json = json.replace("\"model_type\": \"bert\"", "\"model_type\": \"t5\"");
-        let error = EncoderConfig::from_json(json.as_bytes()).unwrap_err();
+        let error = tiny("\"model_type\": \"bert\"", "\"model_type\": \"t5\"").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
-        assert!(error.to_string().contains("`t5`"), "{error}");
+        let message = error.to_string();
+        for word in ["`t5`", "`bert`", "`gemma3_text`"] {
+            assert!(message.contains(word), "{message}");
+        }
+    }
+
+    #[test]
+    fn another_activation_and_heads_that_do_not_divide_are_refused() {
+        let error = tiny("\"gelu\"", "\"relu\"").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        let error = tiny("\"num_attention_heads\": 4", "\"num_attention_heads\": 5").unwrap_err();
+        assert!(error.to_string().contains("5 attention heads"), "{error}");
+    }
+
+    #[test]
+    fn a_missing_field_is_named() {
+        let error = tiny("\"hidden_size\"", "\"hidden\"").unwrap_err();
+        assert!(error.to_string().contains("hidden_size"), "{error}");
     }
 }

@@ -1,62 +1,130 @@
-//! Token, position and type embeddings, summed on the CPU.
+//! A token's embeddings, summed on the CPU.
 //!
 //! The vocabulary table stays quantised in CPU memory: as f32 it would not fit WebGPU's default
 //! limits, and a batch needs only its own rows.
 
-use super::config::EncoderConfig;
 use super::quant::Quantised;
 use super::weights::Weights;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Name of the vocabulary table.
-pub(super) const WORDS: &str = "embeddings.word_embeddings.weight";
-/// Name of the position table.
-pub(super) const POSITIONS: &str = "embeddings.position_embeddings.weight";
-/// Name of the token-type table.
-pub(super) const TYPES: &str = "embeddings.token_type_embeddings.weight";
+/// Name of the vocabulary table of BERT and its kin.
+const WORDS: &str = "embeddings.word_embeddings.weight";
+const POSITIONS: &str = "embeddings.position_embeddings.weight";
+const TYPES: &str = "embeddings.token_type_embeddings.weight";
+/// Name of the LayerNorm behind the sum.
+pub(super) const NORM: &str = "embeddings.LayerNorm";
+
+/// What an architecture adds up to embed a token, and under which names.
+pub(super) struct TableLayout {
+    /// Name of the vocabulary table.
+    pub words: &'static str,
+    /// Rows of the vocabulary table.
+    pub vocab: usize,
+    /// Width of a token's vector.
+    pub width: usize,
+    /// Factor on the vocabulary table's rows.
+    pub scale: f32,
+    /// The learned positions, if any.
+    pub positions: Option<Positions>,
+    /// Rows of the token-type table; 0 where there is none.
+    pub types: usize,
+    /// The longest window, in tokens.
+    pub max_tokens: usize,
+}
+
+/// A table of learned positions.
+pub(super) struct Positions {
+    /// Its rows.
+    pub rows: usize,
+    /// The row of the first token.
+    pub first: usize,
+}
+
+impl TableLayout {
+    /// Words, positions and (with `types` above 0) token types, as BERT names them.
+    pub(super) fn post_norm(
+        vocab: usize,
+        width: usize,
+        positions: Positions,
+        types: usize,
+    ) -> Self {
+        Self {
+            words: WORDS,
+            vocab,
+            width,
+            scale: 1.0,
+            max_tokens: positions.rows.saturating_sub(positions.first),
+            positions: Some(positions),
+            types,
+        }
+    }
+
+    pub(super) fn expected_shapes(&self) -> Vec<(String, Vec<usize>)> {
+        let mut shapes = vec![(self.words.into(), vec![self.vocab, self.width])];
+        if let Some(positions) = &self.positions {
+            shapes.push((POSITIONS.into(), vec![positions.rows, self.width]));
+        }
+        if self.types > 0 {
+            shapes.push((TYPES.into(), vec![self.types, self.width]));
+        }
+        shapes
+    }
+
+    /// What is added to the word at each position: `[max_tokens, width]`, empty for nothing.
+    fn offsets(&self, weights: &Weights) -> Result<Vec<f32>> {
+        let Some(positions) = &self.positions else {
+            return Ok(Vec::new());
+        };
+        let mut offsets = weights.f32(POSITIONS)?;
+        offsets.drain(..positions.first * self.width);
+        if self.types > 0 {
+            let types = weights.f32(TYPES)?;
+            let rows = offsets.chunks_exact_mut(self.width);
+            rows.for_each(|row| add(row, &types));
+        }
+        Ok(offsets)
+    }
+}
+
+/// Adds the beginning of `values` to `row`.
+fn add(row: &mut [f32], values: &[f32]) {
+    row.iter_mut()
+        .zip(values)
+        .for_each(|(value, add)| *value += add);
+}
 
 enum Words {
     Plain(Vec<f32>),
     Quantised(Quantised),
 }
 
-/// The sum of a token's three embeddings, before the LayerNorm.
+/// The sum of a token's embeddings, as it enters the first layer's norm.
 pub(super) struct EmbeddingTable {
     words: Words,
-    /// Position and type-0 embedding, already summed: `[positions, width]`.
-    positions: Vec<f32>,
-    vocab: usize,
-    width: usize,
+    offsets: Vec<f32>,
+    layout: TableLayout,
 }
 
 impl EmbeddingTable {
-    pub(super) fn load(config: &EncoderConfig, weights: &Weights) -> Result<Self> {
-        let words = match weights.quantised(WORDS)? {
+    pub(super) fn load(layout: TableLayout, weights: &Weights) -> Result<Self> {
+        let words = match weights.quantised(layout.words)? {
             Some(matrix) => Words::Quantised(matrix),
-            None => Words::Plain(weights.f32(WORDS)?),
+            None => Words::Plain(weights.f32(layout.words)?),
         };
-        let types = weights.f32(TYPES)?;
-        let mut positions = weights.f32(POSITIONS)?;
-        for row in positions.chunks_exact_mut(config.hidden_size) {
-            row.iter_mut()
-                .zip(&types)
-                .for_each(|(value, kind)| *value += kind);
-        }
         Ok(Self {
             words,
-            positions,
-            vocab: config.vocab_size,
-            width: config.hidden_size,
+            offsets: layout.offsets(weights)?,
+            layout,
         })
     }
 
     pub(super) fn width(&self) -> usize {
-        self.width
+        self.layout.width
     }
 
     /// Writes the embeddings of `ids` into `output`, `[ids, width]`.
     pub(super) fn look_up(&self, ids: &[u32], output: &mut [f32]) -> Result<()> {
-        let longest = self.positions.len() / self.width;
+        let (longest, width) = (self.layout.max_tokens, self.layout.width);
         if ids.len() > longest {
             let message = format!(
                 "a window of {} tokens; the encoder has {longest} positions",
@@ -64,31 +132,31 @@ impl EmbeddingTable {
             );
             return Err(Error::new(ErrorKind::Shape, message));
         }
-        for (position, (&id, row)) in ids
-            .iter()
-            .zip(output.chunks_exact_mut(self.width))
-            .enumerate()
-        {
+        let rows = ids.iter().zip(output.chunks_exact_mut(width));
+        for (position, (&id, row)) in rows.enumerate() {
             self.word(id as usize, row)?;
-            let position = &self.positions[position * self.width..][..self.width];
-            row.iter_mut()
-                .zip(position)
-                .for_each(|(value, add)| *value += add);
+            if let Some(offset) = self.offsets.get(position * width..) {
+                add(row, offset);
+            }
         }
         Ok(())
     }
 
     fn word(&self, id: usize, row: &mut [f32]) -> Result<()> {
-        if id >= self.vocab {
+        let TableLayout { vocab, width, .. } = self.layout;
+        if id >= vocab {
             let message = format!(
-                "token id {id} is outside the vocabulary of {}: the tokenizer does not belong to this encoder",
-                self.vocab
+                "token id {id} is outside the vocabulary of {vocab}: the tokenizer does not \
+                 belong to this encoder"
             );
             return Err(Error::new(ErrorKind::Shape, message));
         }
         match &self.words {
-            Words::Plain(values) => row.copy_from_slice(&values[id * self.width..][..self.width]),
+            Words::Plain(values) => row.copy_from_slice(&values[id * width..][..width]),
             Words::Quantised(matrix) => matrix.row(id, row),
+        }
+        if self.layout.scale != 1.0 {
+            row.iter_mut().for_each(|value| *value *= self.layout.scale);
         }
         Ok(())
     }

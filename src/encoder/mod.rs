@@ -4,39 +4,82 @@
 mod adapt;
 mod bert;
 mod config;
+mod distilbert;
 mod embedding;
+mod gemma;
+mod parts;
+mod pipeline;
 mod pooling;
+mod post_norm;
 mod quant;
 mod weights;
+mod xlm_roberta;
 
 #[cfg(feature = "train")]
 pub use adapt::{Adapters, Matrix, Products};
-pub use bert::expected_shapes;
-pub use config::EncoderConfig;
+pub use bert::BertConfig;
+pub use config::{EncoderConfig, expected_shapes};
+pub use distilbert::DistilBertConfig;
+pub use gemma::GemmaConfig;
+pub use pipeline::{Activation, DenseConfig, Pipeline, SentencePooling, dense_name};
 pub use pooling::{POOLS, Pool, slot_weights};
 pub use quant::{BLOCK, Precision, Quantised};
 pub use weights::Weights;
+pub use xlm_roberta::XlmRobertaConfig;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::error::Result;
 use crate::tokenizer::{Passage, Window};
-use bert::Bert;
+use config::Stack;
 use embedding::EmbeddingTable;
+use gemma::Gemma;
+use pipeline::Readout;
+use post_norm::PostNorm;
 
 /// A loaded encoder: the vocabulary table on the CPU, the layers on the device.
 pub struct Encoder {
+    config: EncoderConfig,
     table: EmbeddingTable,
-    layers: Bert,
+    layers: Layers,
+    readout: Readout,
+    pooling: SentencePooling,
     buckets: bool,
     device: Device,
 }
 
+/// The layers of an architecture.
+enum Layers {
+    PostNorm(Box<PostNorm>),
+    Gemma(Box<Gemma>),
+}
+
+/// One step of a pass: hidden states in, hidden states out, `[windows, length, width]`.
+type Step<'a> = Box<dyn FnOnce(Tensor<3>) -> Tensor<3> + 'a>;
+
 /// Padded lengths on devices that compile a kernel for each new shape.
 const BUCKETS: [usize; 6] = [16, 32, 64, 128, 256, 512];
 
+impl Layers {
+    fn load(config: &EncoderConfig, weights: &Weights, device: &Device) -> Result<Self> {
+        Ok(match config.stack() {
+            Stack::PostNorm(plan) => {
+                Self::PostNorm(Box::new(PostNorm::load(&plan, weights, device)?))
+            }
+            Stack::Gemma(config) => Self::Gemma(Box::new(Gemma::load(config, weights, device)?)),
+        })
+    }
+
+    fn steps(&self, bias: Tensor<4>) -> Vec<Step<'_>> {
+        match self {
+            Self::PostNorm(layers) => layers.steps(bias),
+            Self::Gemma(layers) => layers.steps(bias),
+        }
+    }
+}
+
 impl Encoder {
-    /// Puts the weights of `config` on `device`.
+    /// Puts the weights of `config` and `pipeline` on `device`.
     ///
     /// `buckets` pads windows to a few lengths, so that a GPU compiles few kernels; a CPU pads
     /// only to the longest window of the batch.
@@ -45,49 +88,67 @@ impl Encoder {
     /// `Format` when tensors are missing (all are named), `Shape` when one does not fit `config`.
     pub fn load(
         config: &EncoderConfig,
+        pipeline: &Pipeline,
         weights: &Weights,
         buckets: bool,
         device: &Device,
     ) -> Result<Self> {
         config.validate()?;
-        weights.require(&bert::expected_shapes(config))?;
+        pipeline.validate(config.hidden_size())?;
+        let mut expected = expected_shapes(config);
+        expected.extend(pipeline.expected_shapes());
+        weights.require(&expected)?;
         Ok(Self {
-            table: EmbeddingTable::load(config, weights)?,
-            layers: Bert::load(config, weights, device)?,
+            config: config.clone(),
+            table: EmbeddingTable::load(config.table(), weights)?,
+            layers: Layers::load(config, weights, device)?,
+            readout: Readout::load(pipeline, config.hidden_size(), weights, device)?,
+            pooling: pipeline.pooling,
             buckets,
             device: device.clone(),
         })
     }
 
-    /// Width of a pooled vector.
-    pub fn width(&self) -> usize {
-        self.table.width()
+    /// The architecture and its sizes.
+    pub fn config(&self) -> &EncoderConfig {
+        &self.config
     }
 
-    /// Hidden states of `windows`: `[windows, longest, width]`, padding rows undefined.
+    /// Width of a pooled vector.
+    pub fn width(&self) -> usize {
+        self.readout.width()
+    }
+
+    /// Hidden states of `windows`: `[windows, longest, token width]`, padding rows undefined.
     ///
     /// # Errors
     /// `Shape` when an id is outside the vocabulary or a window is longer than the positions.
     pub fn hidden(&self, windows: &[&Window]) -> Result<Tensor<3>> {
-        let length = self.padded_length(windows);
-        let mut rows = vec![0.0; windows.len() * length * self.width()];
+        let (input, bias) = self.input(windows)?;
+        let steps = self.layers.steps(bias).into_iter();
+        Ok(steps.fold(input, |hidden, step| step(hidden)))
+    }
+
+    /// Summed embeddings `[windows, longest, token width]` and what is added to attention logits,
+    /// `[windows, 1, 1, longest]`.
+    fn input(&self, windows: &[&Window]) -> Result<(Tensor<3>, Tensor<4>)> {
+        let (length, width) = (self.padded_length(windows), self.table.width());
+        let mut rows = vec![0.0; windows.len() * length * width];
         let mut bias = vec![0.0; windows.len() * length];
         for (index, window) in windows.iter().enumerate() {
             let start = index * length;
             let end = start + window.ids.len();
-            self.table.look_up(
-                &window.ids,
-                &mut rows[start * self.width()..end * self.width()],
-            )?;
+            self.table
+                .look_up(&window.ids, &mut rows[start * width..end * width])?;
             // Finite, so that a row without any token still has a softmax.
             bias[end..start + length].fill(-1e9);
         }
-        let shape = [windows.len(), length, self.width()];
-        let input = Tensor::<3>::from_data(TensorData::new(rows, shape), &self.device);
+        let rows = TensorData::new(rows, [windows.len(), length, width]);
         let bias = TensorData::new(bias, [windows.len(), 1, 1, length]);
-        Ok(self
-            .layers
-            .forward(input, Tensor::<4>::from_data(bias, &self.device)))
+        Ok((
+            Tensor::from_data(rows, &self.device),
+            Tensor::from_data(bias, &self.device),
+        ))
     }
 
     /// Pooled vectors of `passages`, `[passages, POOLS, width]`, in the order of [`Pool`].
@@ -98,22 +159,39 @@ impl Encoder {
     /// # Errors
     /// As [`Self::hidden`].
     pub fn pool(&self, passages: &[&Passage]) -> Result<Tensor<3>> {
+        let mut pass = self.start(passages)?;
+        while pass.step() {}
+        Ok(pass.finish())
+    }
+
+    /// Begins what [`Self::pool`] does, to be gone through layer by layer.
+    ///
+    /// # Errors
+    /// As [`Self::hidden`].
+    pub fn start<'a>(&'a self, passages: &'a [&'a Passage]) -> Result<Pass<'a>> {
         let windows: Vec<&Window> = passages
             .iter()
             .flat_map(|passage| &passage.windows)
             .collect();
-        let hidden = self.hidden(&windows)?;
+        let (hidden, bias) = self.input(&windows)?;
+        Ok(Pass {
+            encoder: self,
+            passages,
+            hidden,
+            steps: self.layers.steps(bias).into_iter(),
+        })
+    }
+
+    /// Pools of hidden states, see [`Self::pool`].
+    fn read_out(&self, passages: &[&Passage], hidden: Tensor<3>) -> Tensor<3> {
         let [rows, length, width] = hidden.dims();
-        let weights = pooling::token_weights(passages, length);
+        let weights = pooling::token_weights(passages, length, self.pooling);
         let weights = TensorData::new(weights, [rows, POOLS, length]);
-        let pooled = Tensor::<3>::from_data(weights, &self.device).matmul(hidden);
-        if rows == passages.len() {
-            return Ok(pooled);
-        }
-        let merge = TensorData::new(pooling::window_sums(passages), [passages.len(), rows]);
-        let merged = Tensor::<2>::from_data(merge, &self.device)
-            .matmul(pooled.reshape([rows, POOLS * width]));
-        Ok(merged.reshape([passages.len(), POOLS, width]))
+        let weights = Tensor::<3>::from_data(weights, &self.device);
+        let pooled = merge(passages, weights.clone().matmul(hidden));
+        debug_assert_eq!(pooled.dims(), [passages.len(), POOLS, width]);
+        let present = || merge(passages, weights.sum_dim(2));
+        self.readout.forward(pooled, present)
     }
 
     fn padded_length(&self, windows: &[&Window]) -> usize {
@@ -121,5 +199,43 @@ impl Encoder {
         let longest = longest.unwrap_or(0).max(1);
         let bucket = BUCKETS.into_iter().find(|&bucket| bucket >= longest);
         bucket.filter(|_| self.buckets).unwrap_or(longest)
+    }
+}
+
+/// Sums the windows of each passage: `[windows, POOLS, width]` to `[passages, POOLS, width]`.
+fn merge(passages: &[&Passage], windows: Tensor<3>) -> Tensor<3> {
+    let [rows, _, width] = windows.dims();
+    if rows == passages.len() {
+        return windows;
+    }
+    let sums = TensorData::new(pooling::window_sums(passages), [passages.len(), rows]);
+    let merged = Tensor::<2>::from_data(sums, &windows.device())
+        .matmul(windows.reshape([rows, POOLS * width]));
+    merged.reshape([passages.len(), POOLS, width])
+}
+
+/// An encoder's work on some passages, which can be paused or dropped between layers.
+pub struct Pass<'a> {
+    encoder: &'a Encoder,
+    passages: &'a [&'a Passage],
+    hidden: Tensor<3>,
+    steps: std::vec::IntoIter<Step<'a>>,
+}
+
+impl Pass<'_> {
+    /// Runs one layer; false when none was left.
+    pub fn step(&mut self) -> bool {
+        let Some(step) = self.steps.next() else {
+            return false;
+        };
+        let empty = Tensor::empty([0, 0, 0], &self.encoder.device);
+        self.hidden = step(std::mem::replace(&mut self.hidden, empty));
+        true
+    }
+
+    /// The pooled vectors, see [`Encoder::pool`]; layers not run yet are run.
+    pub fn finish(mut self) -> Tensor<3> {
+        while self.step() {}
+        self.encoder.read_out(self.passages, self.hidden)
     }
 }

