@@ -68,6 +68,31 @@ impl EncoderInfo {
         Encoder::load(&self.config, &self.pipeline, weights, buckets, device)
     }
 
+    /// The longest window it is meant for, in tokens.
+    pub fn max_tokens(&self) -> usize {
+        let most = self.config.max_tokens();
+        self.pipeline
+            .max_tokens
+            .map_or(most, |meant| meant.min(most))
+    }
+
+    /// What texts are given before heads are trained on them: the encoder's default prompt, and
+    /// for the e5 family, whose files name none, the one its model card asks for.
+    ///
+    /// # Errors
+    /// `Input` when the default prompt is not among the prompts.
+    pub fn prefix(&self) -> Result<&str> {
+        let is_e5 = self
+            .name
+            .rsplit('/')
+            .next()
+            .is_some_and(|name| name.contains("e5-"));
+        match self.pipeline.prompt(None)? {
+            "" if is_e5 => Ok("query: "),
+            prompt => Ok(prompt),
+        }
+    }
+
     /// Width of the encoder's vectors.
     pub fn width(&self) -> usize {
         self.pipeline.output_width(self.config.hidden_size())

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use touchstone::cli::model::read_bundle;
-use touchstone::encoder::{Encoder, EncoderConfig, POOLS, Pool, Weights};
+use touchstone::encoder::{Encoder, EncoderConfig, POOLS, Pipeline, Pool, Weights};
 use touchstone::scorer::Embedder;
 use touchstone::text::Segment;
 use touchstone::tokenizer::{Passage, Tokenizer, Window};
@@ -37,7 +37,7 @@ fn tiny_encoder(device: &Device, buckets: bool) -> Encoder {
     let config = std::fs::read(common::fixture("tiny-bert/config.json")).unwrap();
     let config = EncoderConfig::from_json(&config).unwrap();
     let weights = Weights::from_bytes("model.safetensors", &bytes).unwrap();
-    Encoder::load(&config, &weights, buckets, device).unwrap()
+    Encoder::load(&config, &Pipeline::default(), &weights, buckets, device).unwrap()
 }
 
 /// Mean-pooled vectors of `passages` in one batch.
@@ -171,9 +171,9 @@ fn the_real_encoder_agrees_with_the_reference() {
     assert_near(&cosines[..2], &[0.946, 0.919], 1e-3, "the design's cosines");
 }
 
-fn tokenizer_parity(tokenizer: &Tokenizer, key: &str) {
+fn tokenizer_parity(tokenizer: &Tokenizer, reference: &str, key: &str) {
     let texts = common::json("multilingual-texts.json");
-    let reference = common::json("e5-tokenizer-reference.json");
+    let reference = common::json(reference);
     let texts = texts.as_array().unwrap();
     assert!(texts.len() >= 60);
     for (text, expected) in texts.iter().zip(reference[key].as_array().unwrap()) {
@@ -207,14 +207,26 @@ fn whole(text: &Value) -> String {
 }
 
 #[test]
-fn the_tiny_tokenizer_gives_the_references_ids() {
-    let bytes = std::fs::read(common::fixture("tiny-bert/tokenizer.json")).unwrap();
-    tokenizer_parity(&Tokenizer::from_bytes(&bytes).unwrap(), "tiny");
+fn the_tiny_tokenizers_give_the_references_ids() {
+    let tokenizer = |name: &str| {
+        let path = common::fixture(name).join("tokenizer.json");
+        Tokenizer::from_bytes(&std::fs::read(path).unwrap()).unwrap()
+    };
+    tokenizer_parity(
+        &tokenizer("tiny-bert"),
+        "e5-tokenizer-reference.json",
+        "tiny",
+    );
+    // WordPiece, cased and uncased, and Gemma's BPE.
+    for name in ["tiny-distilbert", "tiny-bge", "tiny-gemma"] {
+        tokenizer_parity(&tokenizer(name), "tiny-tokenizer-reference.json", name);
+    }
 }
 
 #[test]
 fn the_real_tokenizer_gives_the_references_ids() {
     let mut bundle = read_bundle(common::real_model()).unwrap();
     let bytes = bundle.take("tokenizer.json").unwrap();
-    tokenizer_parity(&Tokenizer::from_bytes(&bytes).unwrap(), "e5");
+    let tokenizer = Tokenizer::from_bytes(&bytes).unwrap();
+    tokenizer_parity(&tokenizer, "e5-tokenizer-reference.json", "e5");
 }

@@ -35,7 +35,7 @@ pub fn run(args: &EmbedArgs) -> Result<()> {
         .map_err(|error| error.context(args.file.display()))?;
     let mut bundle = model::open(&args.bundle)?;
     let encoder = &bundle.manifest.encoder;
-    let max_tokens = encoder.config.max_tokens();
+    let max_tokens = encoder.max_tokens();
     let prefix = encoder.pipeline.prompt(args.prompt.as_deref())?.to_owned();
     let embedder = Embedder::load(&mut bundle, false, &Device::flex())?;
     let template = Template {

@@ -24,6 +24,9 @@ pub struct Pipeline {
     /// all when none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub width: Option<usize>,
+    /// The longest window it is meant for, in tokens; the transformer's own when none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<usize>,
     /// What the encoder was trained to see before a text, by the name of its use.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub prompts: BTreeMap<String, String>,

@@ -36,6 +36,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use crate::bundle::EncoderInfo;
 use crate::cli::args::BundleArgs;
 use crate::cli::{fetch, model, pack};
 use crate::encoder::Precision;
@@ -77,9 +78,10 @@ pub struct TrainArgs {
     /// Windows kept of one text.
     #[arg(long, default_value_t = 2)]
     pub max_windows: usize,
-    /// Put before every text, as the encoder was trained.
-    #[arg(long, default_value = "query: ")]
-    pub prefix: String,
+    /// Put before every text; when left out, what the encoder was trained with (`query: ` for the
+    /// default one).
+    #[arg(long)]
+    pub prefix: Option<String>,
     /// Encode the texts apart, or joined in one pass.
     #[arg(long, default_value = "separate", value_parser = layout)]
     pub layout: Layout,
@@ -178,15 +180,19 @@ fn layout(text: &str) -> std::result::Result<Layout, String> {
 }
 
 impl TrainArgs {
-    /// How texts are fed to the encoder.
-    fn template(&self) -> Template {
-        Template {
-            prefix: self.prefix.clone(),
+    /// How texts are fed to `encoder`; windows are no longer than it takes.
+    fn template(&self, encoder: &EncoderInfo) -> Result<Template> {
+        let max_tokens = self.max_tokens.min(encoder.max_tokens());
+        Ok(Template {
+            prefix: match &self.prefix {
+                Some(prefix) => prefix.clone(),
+                None => encoder.prefix()?.into(),
+            },
             layout: self.layout,
-            max_tokens: self.max_tokens,
+            max_tokens,
             max_windows: self.max_windows,
-            overlap: 32.min(self.max_tokens / 8),
-        }
+            overlap: 32.min(max_tokens / 8),
+        })
     }
 
     /// Refuses options that cannot work before anything is encoded.
@@ -232,7 +238,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     // Loading has proved that the entry is there.
     let mut encoder_sha256 = bundle.manifest.files[crate::bundle::ENCODER].sha256.clone();
     let rows = dataset::read(&args.files, args.sample, given.as_ref())?;
-    let template = args.template();
+    let template = args.template(&bundle.manifest.encoder)?;
     let mut data = Dataset::encode(rows, &embedder, &template, &encoder_sha256, given.as_ref())?;
     data.summarise();
     checks::check(&data)?;
@@ -274,6 +280,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         data: &data,
         fitted: &fitted[0],
         args,
+        template: &template,
         encoder_sha256: &encoder_sha256,
         report: &report,
         calibration,
@@ -292,9 +299,10 @@ fn tune_encoder(
 ) -> Result<(Dataset, String)> {
     let output = args.output.clone().unwrap_or_default().join("encoder");
     let device = burn::tensor::Device::flex();
-    let template = args.template();
+    let bundle = model::open(&encoder_bundle(args)?)?;
+    let template = args.template(&bundle.manifest.encoder)?;
     let tuner = Tuner {
-        bundle: &model::open(&encoder_bundle(args)?)?,
+        bundle: &bundle,
         template: &template,
         args: &args.tune,
         seed: args.fit.seed,

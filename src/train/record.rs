@@ -16,6 +16,7 @@ use crate::cli::pack::{HEADS_RECORD, serialize};
 use crate::error::{Error, ErrorKind, Result};
 use crate::heads::{AnchorKind, Calibration, HeadsInfo, Support, TRAINING_PROMPTS, prompt_hash};
 use crate::scorer::script;
+use crate::text::Template;
 
 /// A metric of the rows' own is remembered by name from this many rows on.
 const OWN_METRIC_ROWS: usize = 50;
@@ -31,6 +32,8 @@ pub struct Run<'a> {
     pub fitted: &'a Fitted,
     /// How.
     pub args: &'a TrainArgs,
+    /// How texts were fed to the encoder.
+    pub template: &'a Template,
     /// SHA-256 of the encoder.
     pub encoder_sha256: &'a str,
     /// The out-of-fold evaluation.
@@ -76,7 +79,7 @@ impl Run<'_> {
     fn info(&self) -> HeadsInfo {
         HeadsInfo {
             encoder_sha256: self.encoder_sha256.into(),
-            template: self.args.template(),
+            template: self.template.clone(),
             config: self.fitted.config.clone(),
             anchor_kind: match self.data.metrics.given() {
                 true => AnchorKind::Given,

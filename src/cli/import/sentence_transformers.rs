@@ -85,6 +85,7 @@ impl Modules {
             modules.pipeline.prompts = prompts.collect();
             modules.pipeline.default_prompt = file.default_prompt_name;
         }
+        modules.pipeline.max_tokens = longest(&modules.transformer(folder))?;
         Ok(modules)
     }
 
@@ -116,6 +117,29 @@ impl Modules {
         }
         Ok(())
     }
+}
+
+/// The longest input the files name, in tokens.
+fn longest(transformer: &Path) -> Result<Option<usize>> {
+    #[derive(Deserialize)]
+    struct Limit {
+        max_seq_length: Option<usize>,
+        /// 1e30 where the author set none.
+        model_max_length: Option<f64>,
+    }
+    for name in ["sentence_bert_config.json", "tokenizer_config.json"] {
+        let path = transformer.join(name);
+        if !path.exists() {
+            continue;
+        }
+        let limit: Limit = read_json(&path)?;
+        let length = limit.max_seq_length.map(|length| length as f64);
+        let length = length.or(limit.model_max_length);
+        if let Some(length) = length.filter(|length| (1.0..1e6).contains(length)) {
+            return Ok(Some(length as usize));
+        }
+    }
+    Ok(None)
 }
 
 fn pooling(file: PoolingFile) -> Result<SentencePooling> {
