@@ -26,6 +26,8 @@ pub enum ErrorKind {
     Device,
     /// A download failed.
     Network,
+    /// The caller called the work off.
+    Cancelled,
     /// The request is well-formed but this build cannot do it.
     Unsupported,
 }
@@ -44,6 +46,7 @@ impl ErrorKind {
             Self::Shape => "shape",
             Self::Device => "device",
             Self::Network => "network",
+            Self::Cancelled => "cancelled",
             Self::Unsupported => "unsupported",
         }
     }

@@ -8,6 +8,7 @@ mod distilbert;
 mod embedding;
 mod gemma;
 mod parts;
+mod pass;
 mod pipeline;
 mod pooling;
 mod post_norm;
@@ -21,6 +22,7 @@ pub use bert::BertConfig;
 pub use config::{EncoderConfig, expected_shapes};
 pub use distilbert::DistilBertConfig;
 pub use gemma::GemmaConfig;
+pub use pass::Pass;
 pub use pipeline::{Activation, DenseConfig, Pipeline, SentencePooling, dense_name};
 pub use pooling::{POOLS, Pool, slot_weights};
 pub use quant::{BLOCK, Precision, Quantised};
@@ -159,27 +161,7 @@ impl Encoder {
     /// # Errors
     /// As [`Self::hidden`].
     pub fn pool(&self, passages: &[&Passage]) -> Result<Tensor<3>> {
-        let mut pass = self.start(passages)?;
-        while pass.step() {}
-        Ok(pass.finish())
-    }
-
-    /// Begins what [`Self::pool`] does, to be gone through layer by layer.
-    ///
-    /// # Errors
-    /// As [`Self::hidden`].
-    pub fn start<'a>(&'a self, passages: &'a [&'a Passage]) -> Result<Pass<'a>> {
-        let windows: Vec<&Window> = passages
-            .iter()
-            .flat_map(|passage| &passage.windows)
-            .collect();
-        let (hidden, bias) = self.input(&windows)?;
-        Ok(Pass {
-            encoder: self,
-            passages,
-            hidden,
-            steps: self.layers.steps(bias).into_iter(),
-        })
+        Ok(self.start(passages)?.finish())
     }
 
     /// Pools of hidden states, see [`Self::pool`].
@@ -212,30 +194,4 @@ fn merge(passages: &[&Passage], windows: Tensor<3>) -> Tensor<3> {
     let merged = Tensor::<2>::from_data(sums, &windows.device())
         .matmul(windows.reshape([rows, POOLS * width]));
     merged.reshape([passages.len(), POOLS, width])
-}
-
-/// An encoder's work on some passages, which can be paused or dropped between layers.
-pub struct Pass<'a> {
-    encoder: &'a Encoder,
-    passages: &'a [&'a Passage],
-    hidden: Tensor<3>,
-    steps: std::vec::IntoIter<Step<'a>>,
-}
-
-impl Pass<'_> {
-    /// Runs one layer; false when none was left.
-    pub fn step(&mut self) -> bool {
-        let Some(step) = self.steps.next() else {
-            return false;
-        };
-        let empty = Tensor::empty([0, 0, 0], &self.encoder.device);
-        self.hidden = step(std::mem::replace(&mut self.hidden, empty));
-        true
-    }
-
-    /// The pooled vectors, see [`Encoder::pool`]; layers not run yet are run.
-    pub fn finish(mut self) -> Tensor<3> {
-        while self.step() {}
-        self.encoder.read_out(self.passages, self.hidden)
-    }
 }
