@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::encoder::{Encoder, EncoderConfig, Pipeline, Weights};
 use crate::error::{Error, ErrorKind, Result};
 use crate::heads::HeadsInfo;
+use crate::text::Task;
 
 /// Name of the manifest in a bundle's folder.
 pub const MANIFEST: &str = "bundle.json";
@@ -118,6 +119,36 @@ pub struct Manifest {
     /// Licences of weights and data.
     #[serde(default)]
     pub licences: Vec<Licence>,
+    /// The heads' anchors laid out in two dimensions; empty in bundles packed before there were maps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub map: Vec<MapPoint>,
+    /// Texts with the scores the packing machine gave them; empty in older bundles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub golden: Vec<Golden>,
+}
+
+/// A metric's place on the map.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MapPoint {
+    /// Name of the anchor.
+    pub metric: String,
+    /// The family it belongs to, the part of its name before the slash.
+    pub parent: Option<String>,
+    /// -1 to 1.
+    pub x: f32,
+    /// -1 to 1.
+    pub y: f32,
+}
+
+/// A text by which a device is checked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Golden {
+    /// What is scored.
+    pub task: Task,
+    /// Its score.
+    pub score: f32,
+    /// Similarities of the text to some anchors, by name.
+    pub anchors: BTreeMap<String, f32>,
 }
 
 impl Manifest {
@@ -131,6 +162,8 @@ impl Manifest {
             encoder,
             heads: None,
             licences: Vec::new(),
+            map: Vec::new(),
+            golden: Vec::new(),
         }
     }
 

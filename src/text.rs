@@ -1,5 +1,7 @@
 //! The task a caller gives and the template that turns its texts into encoder passages.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -49,6 +51,15 @@ impl Task {
             .try_for_each(|(name, text)| check_length(name, text))
     }
 
+    /// The text of that segment, to be edited; none where the task has no system prompt.
+    pub fn text_mut(&mut self, segment: Segment) -> Option<&mut String> {
+        match segment {
+            Segment::System => self.system.as_mut(),
+            Segment::User => Some(&mut self.user),
+            Segment::Response => Some(&mut self.response),
+        }
+    }
+
     /// The texts in the order of [`Segment`], absent and blank ones as `None`.
     pub fn segments(&self) -> [Option<&str>; SEGMENTS] {
         let present = |text: &'_ str| !text.trim().is_empty();
@@ -90,6 +101,38 @@ pub const SEGMENTS: usize = 3;
 impl Segment {
     /// All segments, in the order of their numbers.
     pub const ALL: [Self; SEGMENTS] = [Self::System, Self::User, Self::Response];
+
+    /// The name that programs use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Response => "response",
+        }
+    }
+
+    /// What people call it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::System => "system prompt",
+            Self::User => "prompt",
+            Self::Response => "answer",
+        }
+    }
+}
+
+impl FromStr for Segment {
+    type Err = Error;
+
+    /// # Errors
+    /// `Input` for any other than the three names.
+    fn from_str(name: &str) -> Result<Self> {
+        let found = Self::ALL.into_iter().find(|segment| segment.name() == name);
+        found.ok_or_else(|| {
+            let message = format!("there is no text `{name}`; expected response, user or system");
+            Error::new(ErrorKind::Input, message)
+        })
+    }
 }
 
 /// How a task's texts become passages of the encoder.

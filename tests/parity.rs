@@ -8,7 +8,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use touchstone::cli::model::read_bundle;
 use touchstone::encoder::{Encoder, EncoderConfig, POOLS, Pipeline, Pool, Weights};
-use touchstone::scorer::Embedder;
+use touchstone::scorer::{Embedder, Unpaused};
 use touchstone::text::Segment;
 use touchstone::tokenizer::{Passage, Tokenizer, Window};
 
@@ -136,7 +136,7 @@ fn the_real_encoder_agrees_with_the_reference() {
     let embedder = Embedder::load(&mut bundle, false, &Device::flex()).unwrap();
     let embed = |ids: Vec<u32>| {
         let passage = passage(ids);
-        touchstone::cli::block_on(embedder.embed(&[&passage])).unwrap()
+        touchstone::cli::block_on(embedder.embed(&[&passage], &Unpaused)).unwrap()
     };
     let fixed = embed((0..32).map(|j| 5 + (13 * j) % 5000).collect());
     assert_near(

@@ -9,7 +9,7 @@ use super::args::BundleArgs;
 use super::progress::{bar, batches, over_batches};
 use super::{block_on, model};
 use crate::error::{Error, ErrorKind, Result};
-use crate::scorer::Embedder;
+use crate::scorer::{BATCH_TOKENS, Embedder, Unpaused};
 use crate::text::{Layout, Template};
 use crate::tokenizer::Passage;
 
@@ -55,9 +55,9 @@ pub fn run(args: &EmbedArgs) -> Result<()> {
     let costs: Vec<usize> = passages.iter().map(Passage::len).collect();
     let work = |batch: &[usize]| {
         let of_batch: Vec<&Passage> = batch.iter().map(|&index| &passages[index]).collect();
-        block_on(embedder.embed(&of_batch))
+        block_on(embedder.embed(&of_batch, &Unpaused))
     };
-    over_batches(&batches(&costs, 2048), work, |batch, vectors| {
+    over_batches(&batches(&costs, BATCH_TOKENS), work, |batch, vectors| {
         for (&index, vector) in batch.iter().zip(vectors?.chunks_exact(width)) {
             values[index * width..][..width].copy_from_slice(vector);
         }

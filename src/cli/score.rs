@@ -10,11 +10,8 @@ use super::progress::{bar, batches, over_batches};
 use super::rows::{self, Options, Row};
 use super::{block_on, model};
 use crate::error::{Error, ErrorKind, Result};
-use crate::scorer::{Score, Scorer};
+use crate::scorer::{BATCH_TOKENS, Score, Scorer, Unpaused};
 use crate::text::Task;
-
-/// Padded tokens the CPU encodes at a time.
-const BATCH_TOKENS: usize = 2048;
 
 /// Arguments of `touchstone score`.
 #[derive(Args)]
@@ -66,7 +63,7 @@ fn score_one(args: &ScoreArgs) -> Result<()> {
     if args.bundle.bundle.is_none() {
         crate::metric::Metric::of_task(&task)?;
     }
-    let score = block_on(model::scorer(&args.bundle)?.score(&task))?;
+    let score = block_on(model::scorer(&args.bundle)?.score(&task, &Unpaused))?;
     let json = serde_json::to_string_pretty(&score)
         .map_err(|error| Error::new(ErrorKind::Format, error.to_string()))?;
     super::print(json)
@@ -127,14 +124,14 @@ pub(super) fn score_rows(scorer: &Scorer, rows: &[Row]) -> Vec<Result<Score>> {
         .collect();
     let work = |batch: &[usize]| {
         let tasks: Vec<Task> = batch.iter().map(|&index| tasks[index].clone()).collect();
-        block_on(scorer.score_batch(&tasks))
+        block_on(scorer.score_batch(&tasks, &Unpaused))
     };
-    let done = |batch: &[usize], found: Result<Vec<Score>>| {
+    let done = |batch: &[usize], found: Result<Vec<Result<Score>>>| {
         match found {
             Ok(found) => batch
                 .iter()
                 .zip(found)
-                .for_each(|(&i, score)| scores[i] = Ok(score)),
+                .for_each(|(&i, score)| scores[i] = score),
             Err(error) => batch.iter().for_each(|&i| scores[i] = Err(error.clone())),
         }
         bar.inc(batch.len() as u64);

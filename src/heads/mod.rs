@@ -240,6 +240,36 @@ impl Heads {
         &self.anchors[index * width..][..width]
     }
 
+    /// Every anchor, `[metrics x metric width]`.
+    pub fn anchors(&self) -> &[f32] {
+        &self.anchors
+    }
+
+    /// Cosines of metrics given as vectors `[n, metric width]` to each anchor, `[n, metrics]`: in
+    /// the joint space, the mean over its members, or, without one, around the anchors' mean.
+    pub fn likeness(&self, vectors: Tensor<2>) -> Tensor<2> {
+        let landmarks = match &self.landmarks {
+            Landmarks::Joint(landmarks) => landmarks,
+            Landmarks::Encoder(directions) => {
+                let mean = mean(&self.anchors, self.config.metric_width);
+                let mean = TensorData::new(mean, [1, self.config.metric_width]);
+                let centred = vectors.clone() - Tensor::from_data(mean, &vectors.device());
+                let norm = centred.clone().square().sum_dim(1).sqrt().add_scalar(1e-6);
+                return (centred / norm).matmul((**directions).clone());
+            }
+        };
+        let standard = self.standard.metrics(vectors);
+        let cosines = self.groups.iter().zip(landmarks);
+        let cosines = cosines.filter_map(|(group, anchors)| match (group, anchors) {
+            (Group::Joint(heads), Some(anchors)) => {
+                let points = heads.metric_points(standard.clone());
+                Some(points.matmul(anchors.clone().swap_dims(1, 2)))
+            }
+            _ => None,
+        });
+        mean_of_members(cosines.collect())
+    }
+
     /// What the heads say of each task, one row a task for [`Self::verdicts`]: members' scores,
     /// variance, novelty, relevance, similarities to the anchors.
     ///
@@ -295,42 +325,49 @@ impl Heads {
         let both =
             both.filter_map(|(anchors, said)| Some((anchors.clone()?, said.points.clone()?)));
         let groups = both.map(|(anchors, points)| points.matmul(anchors.swap_dims(1, 2)));
-        let all = Tensor::cat(groups.collect(), 0);
-        let [_, tasks, metrics] = all.dims();
-        all.mean_dim(0).reshape([tasks, metrics])
+        mean_of_members(groups.collect())
+    }
+
+    /// A row of [`Self::forward`], read back, as a verdict.
+    pub fn verdict(&self, row: &[f32]) -> Verdict {
+        let members = self.config.members();
+        let joint = matches!(self.landmarks, Landmarks::Joint(_));
+        let (scores, rest) = row.split_at(members);
+        let mean = scores.iter().sum::<f32>() / members as f32;
+        let spread = scores
+            .iter()
+            .map(|score| (score - mean).powi(2))
+            .sum::<f32>();
+        let variance = rest[0].max(0.0) + spread / members as f32;
+        Verdict {
+            members: scores.to_vec(),
+            raw: Raw {
+                score: mean,
+                deviation: variance.sqrt(),
+                novelty: rest[1],
+                relevance: joint.then_some(rest[2]),
+            },
+            similarities: rest[3..].to_vec(),
+        }
     }
 
     /// The rows of [`Self::forward`], read back, as verdicts.
     pub fn verdicts(&self, values: &[f32]) -> Vec<Verdict> {
-        let members = self.config.members();
         let metrics = self.anchors.len() / self.config.metric_width;
-        let joint = matches!(self.landmarks, Landmarks::Joint(_));
-        let rows = values.chunks_exact(members + 3 + metrics);
-        let verdict = |row: &[f32]| {
-            let (scores, rest) = row.split_at(members);
-            let mean = scores.iter().sum::<f32>() / members as f32;
-            let spread = scores
-                .iter()
-                .map(|score| (score - mean).powi(2))
-                .sum::<f32>();
-            let variance = rest[0].max(0.0) + spread / members as f32;
-            Verdict {
-                members: scores.to_vec(),
-                raw: Raw {
-                    score: mean,
-                    deviation: variance.sqrt(),
-                    novelty: rest[1],
-                    relevance: joint.then_some(rest[2]),
-                },
-                similarities: rest[3..].to_vec(),
-            }
-        };
-        rows.map(verdict).collect()
+        let rows = values.chunks_exact(self.config.members() + 3 + metrics);
+        rows.map(|row| self.verdict(row)).collect()
     }
 }
 
-/// Rows of `vectors` around their mean, L2-normalised.
-pub fn directions(vectors: &[f32], width: usize) -> Vec<f32> {
+/// Mean over the members of all groups: `[members, n, metrics]` each, to `[n, metrics]`.
+fn mean_of_members(groups: Vec<Tensor<3>>) -> Tensor<2> {
+    let all = Tensor::cat(groups, 0);
+    let [_, n, metrics] = all.dims();
+    all.mean_dim(0).reshape([n, metrics])
+}
+
+/// Mean of the rows of `vectors`, `[width]`.
+fn mean(vectors: &[f32], width: usize) -> Vec<f32> {
     let rows = (vectors.len() / width).max(1) as f32;
     let mut mean = vec![0.0; width];
     for row in vectors.chunks_exact(width) {
@@ -338,6 +375,12 @@ pub fn directions(vectors: &[f32], width: usize) -> Vec<f32> {
             .zip(row)
             .for_each(|(mean, value)| *mean += value / rows);
     }
+    mean
+}
+
+/// Rows of `vectors` around their mean, L2-normalised.
+pub fn directions(vectors: &[f32], width: usize) -> Vec<f32> {
+    let mean = mean(vectors, width);
     let mut centred = vectors.to_vec();
     for row in centred.chunks_exact_mut(width) {
         row.iter_mut()

@@ -18,7 +18,7 @@ use crate::cli::rows::{self, Options, Row};
 use crate::encoder::{POOLS, Pool, slot_weights};
 use crate::error::{Error, ErrorKind, Result};
 use crate::metric::Metric;
-use crate::scorer::{Embedder, present};
+use crate::scorer::{Embedder, Unpaused, present};
 use crate::surface::surface;
 use crate::text::{SEGMENTS, Template};
 use crate::tokenizer::{Passage, Tokenizer};
@@ -389,7 +389,7 @@ pub fn encode_missing(all: &[&Passage], embedder: &Embedder, cache: &mut Cache) 
     let size = POOLS * embedder.encoder.width();
     let work = |batch: &[usize]| {
         let passages: Vec<&Passage> = batch.iter().map(|&index| missing[index].1).collect();
-        block_on(embedder.pool(&passages))
+        block_on(embedder.pool(&passages, &Unpaused))
     };
     over_batches(&batches(&costs, BATCH_TOKENS), work, |batch, vectors| {
         for (&index, vector) in batch.iter().zip(vectors?.chunks_exact(size)) {

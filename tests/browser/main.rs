@@ -22,7 +22,7 @@ const TOLERANCE: f64 = 0.02;
 fn native(bundle: &Path, task: &Task) -> Score {
     let bundle = model::read_bundle(bundle).unwrap();
     let scorer = Scorer::load(bundle, Backend::Cpu, &burn::tensor::Device::flex()).unwrap();
-    touchstone::cli::block_on(scorer.score(task)).unwrap()
+    touchstone::cli::block_on(scorer.score(task, &touchstone::scorer::Unpaused)).unwrap()
 }
 
 fn task(metric: &str, user: &str, response: &str) -> Task {

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::TuneRow;
 use crate::encoder::{POOLS, Pool, slot_weights};
 use crate::error::{Error, ErrorKind, Result};
-use crate::scorer::{Embedder, normalise};
+use crate::scorer::Embedder;
 use crate::text::{Layout, Segment, Template};
 use crate::tokenizer::{Passage, Tokenizer};
 use crate::train::cache::{Cache, key};
@@ -178,4 +178,10 @@ impl<'a> Batch<'a> {
         let shape = [self.passages.len() * POOLS, width];
         Tensor::from_data(TensorData::new(values, shape), &Device::flex())
     }
+}
+
+/// Rows of length 1, `[rows, width]`.
+fn normalise(vectors: Tensor<2>) -> Tensor<2> {
+    let norm = vectors.clone().square().sum_dim(1).sqrt().add_scalar(1e-12);
+    vectors / norm
 }
