@@ -7,6 +7,7 @@ pub mod fetch;
 pub mod forms;
 pub mod import;
 mod inspect;
+mod map;
 pub mod model;
 pub mod output;
 pub mod pack;
@@ -17,6 +18,7 @@ pub mod progress;
 pub mod rows;
 mod score;
 pub mod serve;
+mod survey;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

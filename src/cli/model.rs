@@ -15,6 +15,9 @@ use crate::scorer::{Backend, Scorer};
 /// Environment variable that names another cache folder.
 const CACHE: &str = "TOUCHSTONE_CACHE";
 
+/// Raised when packing writes more into a bundle: a cached default model is then made again.
+const PACKING: u8 = 2;
+
 /// Folder for downloads, the packed default model and embeddings.
 ///
 /// # Errors
@@ -73,7 +76,7 @@ pub fn read_bundle(folder: &Path) -> Result<Bundle> {
 
 fn default_bundle() -> Result<PathBuf> {
     let heads = pack::HeadsFiles::built_in();
-    let id = crate::bundle::sha256(&[heads.record.as_slice(), &heads.weights].concat());
+    let id = crate::bundle::sha256(&[heads.record.as_slice(), &heads.weights, &[PACKING]].concat());
     let folder = cache_folder()?.join(format!("model-{}", &id[..16]));
     if !folder.join(MANIFEST).exists() {
         eprintln!("setting up the default model (once; about 95 MB of download)");

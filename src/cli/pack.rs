@@ -5,8 +5,9 @@ use std::path::Path;
 use safetensors::tensor::TensorView;
 
 use super::import::{Stored, read_checkpoint};
+use super::survey::survey;
 use crate::bundle::{
-    ENCODER, EncoderInfo, FileEntry, HEADS, Licence, MANIFEST, Manifest, TOKENIZER, sha256,
+    Bundle, ENCODER, EncoderInfo, FileEntry, HEADS, Licence, MANIFEST, Manifest, TOKENIZER, sha256,
 };
 use crate::encoder::Precision;
 use crate::error::{Error, ErrorKind, Result};
@@ -58,7 +59,7 @@ impl HeadsFiles {
 /// A bundle may stand in for the checkpoint: its encoder is taken as it is.
 ///
 /// # Errors
-/// As [`read_checkpoint`]; `Format` when the heads belong to another encoder; `Io`.
+/// As [`read_checkpoint`] and [`survey`]; `Format` when the heads belong to another encoder; `Io`.
 pub fn pack(
     checkpoint: &Path,
     heads: Option<&HeadsFiles>,
@@ -116,9 +117,35 @@ fn assemble(
         }
         manifest.heads = Some(info);
         files.push((HEADS, heads.weights.clone()));
+        (manifest.map, manifest.golden) = survey(in_memory(&manifest, &files)?)?;
     }
     write_bundle(&mut manifest, &files, output)?;
     Ok(manifest)
+}
+
+/// The bundle as it will be written, but for its map and golden texts.
+fn in_memory(manifest: &Manifest, files: &[(&str, Vec<u8>)]) -> Result<Bundle> {
+    let mut manifest = manifest.clone();
+    manifest.files.extend(entries(files));
+    let files = files.iter();
+    let files = files.map(|(name, bytes)| ((*name).to_owned(), bytes.clone()));
+    Bundle::from_bytes(&json(&manifest)?, files.collect())
+}
+
+fn entries(files: &[(&str, Vec<u8>)]) -> Vec<(String, FileEntry)> {
+    let entry = |bytes: &[u8]| FileEntry {
+        bytes: bytes.len() as u64,
+        sha256: sha256(bytes),
+    };
+    let files = files.iter();
+    files
+        .map(|(name, bytes)| ((*name).to_owned(), entry(bytes)))
+        .collect()
+}
+
+fn json(manifest: &Manifest) -> Result<Vec<u8>> {
+    serde_json::to_vec_pretty(manifest)
+        .map_err(|error| Error::new(ErrorKind::Format, format!("{MANIFEST}: {error}")))
 }
 
 /// The safetensors bytes of `tensors`.
@@ -147,15 +174,9 @@ pub fn write_bundle(
     super::create_folder(output)?;
     for (name, bytes) in files {
         super::write(&output.join(name), bytes)?;
-        let entry = FileEntry {
-            bytes: bytes.len() as u64,
-            sha256: sha256(bytes),
-        };
-        manifest.files.insert((*name).into(), entry);
     }
-    let json = serde_json::to_vec_pretty(manifest)
-        .map_err(|error| Error::new(ErrorKind::Format, format!("{MANIFEST}: {error}")))?;
-    super::write(&output.join(MANIFEST), &json)
+    manifest.files.extend(entries(files));
+    super::write(&output.join(MANIFEST), &json(manifest)?)
 }
 
 /// The name `touchstone fetch` noted in the folder, or the folder's own.

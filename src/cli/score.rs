@@ -10,8 +10,9 @@ use super::progress::{bar, batches, over_batches};
 use super::rows::{self, Options, Row};
 use super::{block_on, model};
 use crate::error::{Error, ErrorKind, Result};
+use crate::metric::Metric;
 use crate::scorer::{BATCH_TOKENS, Score, Scorer, Unpaused};
-use crate::text::Task;
+use crate::text::{Segment, Task};
 
 /// Arguments of `touchstone score`.
 #[derive(Args)]
@@ -23,7 +24,7 @@ pub struct ScoreArgs {
     #[arg(long, short, requires = "file")]
     output: Option<PathBuf>,
     /// Name of a metric, or of your own with --definition.
-    #[arg(long, required_unless_present = "file")]
+    #[arg(long, required_unless_present_any = ["file", "profile"])]
     metric: Option<String>,
     /// What your own metric measures; say what a 10 and a 0 look like.
     #[arg(long)]
@@ -37,6 +38,13 @@ pub struct ScoreArgs {
     /// The answer to score.
     #[arg(long, required_unless_present = "file")]
     response: Option<String>,
+    /// Print what each sentence of a text does to the score: of the response (the default), user or system prompt.
+    #[arg(long, value_name = "TEXT", num_args = 0..=1, require_equals = true, default_missing_value = "response")]
+    #[arg(conflicts_with_all = ["file", "profile"])]
+    explain: Option<Segment>,
+    /// Print the scores on every metric, and on your own if one is given with --definition.
+    #[arg(long, conflicts_with = "file")]
+    profile: bool,
     #[command(flatten)]
     bundle: BundleArgs,
 }
@@ -60,11 +68,30 @@ fn score_one(args: &ScoreArgs) -> Result<()> {
     // What is wrong with the task is said before any model is set up; a bundle of one's own may
     // know other metrics.
     task.validate()?;
-    if args.bundle.bundle.is_none() {
-        crate::metric::Metric::of_task(&task)?;
+    if args.bundle.bundle.is_none() && args.metric.is_some() {
+        Metric::of_task(&task)?;
     }
-    let score = block_on(model::scorer(&args.bundle)?.score(&task, &Unpaused))?;
-    let json = serde_json::to_string_pretty(&score)
+    let scorer = model::scorer(&args.bundle)?;
+    match args.explain {
+        Some(part) => print_json(&block_on(scorer.explain(&task, part, &Unpaused))?),
+        None if args.profile => {
+            let own = own_metric(&task)?;
+            print_json(&block_on(scorer.profile(&task, &own, &Unpaused))?)
+        }
+        None => print_json(&block_on(scorer.score(&task, &Unpaused))?),
+    }
+}
+
+/// The metric in one's own words that comes with `task`, if there is one.
+fn own_metric(task: &Task) -> Result<Vec<Metric>> {
+    match task.definition {
+        Some(_) => Ok(vec![Metric::of_task(task)?]),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn print_json(value: &impl serde::Serialize) -> Result<()> {
+    let json = serde_json::to_string_pretty(value)
         .map_err(|error| Error::new(ErrorKind::Format, error.to_string()))?;
     super::print(json)
 }

@@ -11,14 +11,17 @@ use crate::step::Steps;
 use crate::{place, process};
 
 /// The committed heads and the code that packs them: when one changes, the bundle is made again.
-const INPUTS: [&str; 7] = [
+const INPUTS: [&str; 10] = [
     HEADS,
     "src/bundle.rs",
     "src/cli/fetch.rs",
     "src/cli/import.rs",
+    "src/cli/map.rs",
     "src/cli/pack.rs",
+    "src/cli/survey.rs",
     "src/encoder/quant.rs",
     "src/encoder/weights.rs",
+    "src/golden.json",
 ];
 const HEADS: &str = "models/default";
 
