@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use touchstone::cli::{block_on, model, pack};
 use touchstone::encoder::{POOLS, Pool, Precision};
-use touchstone::scorer::Embedder;
+use touchstone::scorer::{Embedder, Unpaused};
 use touchstone::text::{Layout, Segment, Template};
 use touchstone::tokenizer::{Passage, Window};
 
@@ -122,7 +122,7 @@ fn compare_case(embedder: &Embedder, case: &Value, name: &str) {
     if !case["hidden"].is_null() {
         assert_near(hidden, &case["hidden"], TOLERANCE, name);
     }
-    let found = block_on(embedder.embed(&[&passage])).unwrap();
+    let found = block_on(embedder.embed(&[&passage], &Unpaused)).unwrap();
     assert_near(&found, &embedding(case), TOLERANCE, name);
 }
 
@@ -150,14 +150,14 @@ fn a_padded_batch_agrees_with_the_reference_and_with_the_texts_alone() {
             for buckets in [false, true] {
                 let embedder = packed.load(buckets, &device);
                 let all: Vec<&Passage> = passages.iter().collect();
-                let together = block_on(embedder.embed(&all)).unwrap();
+                let together = block_on(embedder.embed(&all, &Unpaused)).unwrap();
                 let width = embedder.encoder.width();
                 for ((row, passage), found) in
                     rows.iter().zip(&passages).zip(together.chunks_exact(width))
                 {
                     let what = format!("{name}, batch, {device:?}");
                     assert_near(found, &embedding(row), TOLERANCE, &what);
-                    let alone = block_on(embedder.embed(&[passage])).unwrap();
+                    let alone = block_on(embedder.embed(&[passage], &Unpaused)).unwrap();
                     let error = found.iter().zip(&alone).map(|(a, b)| (a - b).abs());
                     assert!(error.fold(0.0, f32::max) < 1e-5, "{what}, alone");
                 }
@@ -185,7 +185,7 @@ fn texts_and_prompts_become_the_references_ids_and_embeddings() {
             let what = format!("{name}, {:?} {text:.20}", case["prompt_name"]);
             let ids: Vec<f32> = passage.windows[0].ids.iter().map(|&id| id as f32).collect();
             assert_eq!(ids, numbers(&case["ids"]), "{what}");
-            let found = block_on(embedder.embed(&[&passage])).unwrap();
+            let found = block_on(embedder.embed(&[&passage], &Unpaused)).unwrap();
             assert_near(&found, &embedding(case), TOLERANCE, &what);
         }
     }
@@ -204,7 +204,7 @@ fn shortened_embeddings_agree_with_the_reference() {
         bundle.manifest.encoder.pipeline.width = Some(width);
         let embedder = Embedder::load(&mut bundle, false, &Device::flex()).unwrap();
         assert_eq!(embedder.encoder.width(), width);
-        let found = block_on(embedder.embed(&[&passage(text)])).unwrap();
+        let found = block_on(embedder.embed(&[&passage(text)], &Unpaused)).unwrap();
         assert_near(&found, &case["embedding"], TOLERANCE, &format!("{width}"));
         compared += 1;
     }

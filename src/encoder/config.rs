@@ -84,6 +84,14 @@ impl EncoderConfig {
         self.table().width
     }
 
+    /// Number of transformer layers.
+    pub fn layers(&self) -> usize {
+        match self.stack() {
+            Stack::PostNorm(plan) => plan.layers,
+            Stack::Gemma(config) => config.num_hidden_layers,
+        }
+    }
+
     /// Rows of the vocabulary table.
     pub fn vocab_size(&self) -> usize {
         self.table().vocab

@@ -144,9 +144,9 @@ impl Scorer {
         let files = self.manifest.files.values();
         Sizes {
             bytes: files.map(|file| file.bytes).sum(),
-            layers: config.num_hidden_layers,
-            width: config.hidden_size,
-            vocabulary: config.vocab_size,
+            layers: config.layers(),
+            width: config.hidden_size(),
+            vocabulary: config.vocab_size(),
             metrics: self.info.anchors.len(),
             window: self.info.template.max_tokens,
             windows: self.info.template.max_windows,
