@@ -9,8 +9,14 @@ use crate::encoder::{Encoder, POOLS, Pool, Weights};
 use crate::error::{Error, ErrorKind, Result};
 use crate::tokenizer::{Passage, Tokenizer};
 
-/// Padded tokens encoded at a time: enough to keep a CPU busy, few enough to be called off soon.
-pub const BATCH_TOKENS: usize = 2048;
+/// Padded tokens encoded at a time: enough to keep the device busy. In a browser less, where one
+/// thread computes a layer and nothing is heard until it has: a call must end soon after it is
+/// called off, and a long submit trips a slow adapter's watchdog.
+pub const BATCH_TOKENS: usize = if cfg!(target_arch = "wasm32") {
+    512
+} else {
+    2048
+};
 
 /// Tokenizer and encoder: texts to vectors.
 pub struct Embedder {
