@@ -2,13 +2,11 @@
 import { el } from "./dom.js";
 
 /**
- * @typedef {{ name: string, parent: string | null, title: string, definition: string }} Metric
+ * @typedef {import("./app.js").Metric} Metric
+ * @typedef {import("./app.js").App} App
  * @typedef {{ metric: Metric, element: HTMLElement, words: string, title: string }} Option
  * @typedef {{ title: string, options: Option[] }} Group
  */
-
-/** Metrics that belong to no family. */
-const ALONE = "On their own";
 
 /**
  * A searchable list of metrics: the WAI-ARIA combobox with a grouped listbox.
@@ -22,6 +20,7 @@ export class MetricChooser {
   #popup;
   #definition;
   #count;
+  #app;
   #onChange;
   /** @type {Group[]} */
   #groups = [];
@@ -39,9 +38,11 @@ export class MetricChooser {
    * @param {HTMLElement} parts.list
    * @param {HTMLElement} parts.definition shows the definition of the active option
    * @param {HTMLElement} parts.count a live region with the number of matches
+   * @param {App} app
    * @param {(metric: Metric) => void} onChange
    */
-  constructor({ input, popup, list, definition, count }, onChange) {
+  constructor({ input, popup, list, definition, count }, app, onChange) {
+    this.#app = app;
     this.#input = input;
     this.#popup = popup;
     this.#list = list;
@@ -64,7 +65,7 @@ export class MetricChooser {
 
   /** @param {Metric[]} metrics */
   set metrics(metrics) {
-    this.#groups = groupByParent(metrics);
+    this.#groups = groupByParent(metrics, this.#app);
     this.#input.disabled = false;
   }
 
@@ -132,7 +133,7 @@ export class MetricChooser {
   /** @param {Group[]} groups */
   #draw(groups) {
     const n = this.#shown.length;
-    this.#count.textContent = n === 1 ? "1 metric" : `${n} metrics`;
+    this.#count.textContent = this.#app.t("answer.metrics-found", { count: n });
     this.#list.replaceChildren(
       ...groups.map(({ title, options }, index) => {
         const id = `metric-group-${index}`;
@@ -150,8 +151,7 @@ export class MetricChooser {
       this.#active.element.removeAttribute("aria-describedby");
     }
     this.#active = option;
-    this.#definition.textContent =
-      option?.metric.definition ?? "No metric matches. Try fewer letters, or describe a metric of your own.";
+    this.#definition.textContent = option?.metric.definition ?? this.#app.t("answer.no-metric");
     if (!option) return this.#input.removeAttribute("aria-activedescendant");
     option.element.classList.add("active");
     option.element.setAttribute("aria-describedby", this.#definition.id);
@@ -208,15 +208,16 @@ export class MetricChooser {
  * Families in the order of the list; a parent that is a metric itself heads its family.
  *
  * @param {Metric[]} metrics
+ * @param {App} app
  * @returns {Group[]}
  */
-function groupByParent(metrics) {
+function groupByParent(metrics, app) {
   const parents = new Set(metrics.map(({ parent }) => parent));
   /** @type {Map<string, Group>} */
   const groups = new Map();
   for (const metric of metrics) {
     const key = metric.parent ?? (parents.has(metric.name) ? metric.name : "");
-    const group = groups.get(key) ?? { title: key ? readable(key) : ALONE, options: [] };
+    const group = groups.get(key) ?? { title: key ? readable(key) : app.t("answer.alone"), options: [] };
     groups.set(key, group);
     const option = makeOption(metric);
     if (metric.name === key) group.options.unshift(option);

@@ -1,0 +1,202 @@
+// @ts-check
+/**
+ * What the shell gives to every view and component.
+ *
+ * @typedef {import("./i18n.js").Values} Values
+ * @typedef {import("./protocol.js").Loaded} Loaded
+ * @typedef {{ name: string, parent: string | null, title: string, definition: string, own?: true }} Metric
+ *
+ * @typedef {object} Corrections
+ * @property {(correction: { task: import("./protocol.js").Task, score: number, predicted: number }) => void} add
+ *
+ * @typedef {object} View
+ * @property {(state?: any) => void} show `state` is what another view or a link hands over
+ * @property {() => void} hide
+ */
+import { ErrorBox } from "./error-box.js";
+import { fetchJson } from "./fetch-json.js";
+
+/** The one place that views share; `page.js` makes it. */
+export class App {
+  /** Hears of "metrics", "corrections", "model" and "language". */
+  events = new EventTarget();
+  /** @type {Corrections | null} the user's corrections, once their store is there */
+  corrections = null;
+  /** @type {Metric[]} */
+  #catalogue = [];
+  /** @type {Metric[]} */
+  #own = [];
+  #i18n;
+  #settings;
+  #errors;
+  #navigate;
+  #keeper;
+
+  /**
+   * @param {object} parts
+   * @param {import("./i18n.js").I18n} parts.i18n
+   * @param {import("./settings.js").Settings} parts.settings
+   * @param {(view: string, state?: unknown) => void} parts.navigate
+   * @param {(app: App) => import("./model.js").ModelKeeper} parts.keeper
+   */
+  constructor({ i18n, settings, navigate, keeper }) {
+    this.#i18n = i18n;
+    this.#settings = settings;
+    this.#navigate = navigate;
+    this.#errors = new ErrorBox((key, values) => i18n.t(key, values));
+    this.#keeper = keeper(this);
+  }
+
+  /** The scorer behind the worker. */
+  get client() {
+    return this.#keeper.client;
+  }
+
+  get settings() {
+    return this.#settings;
+  }
+
+  get language() {
+    return this.#i18n.language;
+  }
+
+  /**
+   * A message in the page's language.
+   *
+   * @param {string} key
+   * @param {Values} [values] `count` chooses the plural form
+   */
+  t(key, values) {
+    return this.#i18n.t(key, values);
+  }
+
+  /**
+   * Fills an element with a message that follows a change of language by itself.
+   *
+   * @template {Element} T
+   * @param {T} element
+   * @param {string} key
+   * @param {Values} [values]
+   */
+  say(element, key, values) {
+    return this.#i18n.say(element, key, values);
+  }
+
+  /**
+   * @param {number} value
+   * @param {number} [digits] after the point
+   */
+  number(value, digits) {
+    return this.#i18n.number(value, digits);
+  }
+
+  /** The loaded model; loads it if needed. */
+  model() {
+    return this.#keeper.current();
+  }
+
+  /**
+   * Calls the scorer with a loaded model, and again if the model is replaced meanwhile.
+   *
+   * @template T
+   * @param {(client: import("./client.js").ScorerClient) => Promise<T>} call
+   * @param {AbortSignal} signal
+   * @returns {Promise<{ value: T, loaded: Loaded }>}
+   */
+  async run(call, signal) {
+    for (;;) {
+      const loaded = await untilAborted(this.model(), signal);
+      try {
+        return { value: await call(this.client), loaded };
+      } catch (error) {
+        const replaced = error instanceof DOMException && error.name === "AbortError" && !signal.aborted;
+        if (!replaced) throw error;
+      }
+    }
+  }
+
+  /** Why nothing can ever be scored in this browser, or "". */
+  get hopeless() {
+    return this.#keeper.hopeless;
+  }
+
+  /** Whether a score would start at once. */
+  get ready() {
+    return this.#keeper.ready;
+  }
+
+  /** Loads the model anew, after a change of backend or bundle. */
+  reload() {
+    return this.#keeper.load();
+  }
+
+  /**
+   * What an error of a call means for the model, and its place on the page.
+   *
+   * @param {unknown} error
+   * @param {(() => void) | null} [retry]
+   */
+  error(error, retry = null) {
+    this.#keeper.heed(error);
+    this.#errors.show(error, retry);
+  }
+
+  /** Takes an error away that no longer holds. */
+  clearError() {
+    this.#errors.hide();
+  }
+
+  /** The catalogue, then the user's own metrics. */
+  metrics() {
+    return [...this.#catalogue, ...this.#own];
+  }
+
+  /** @param {Metric[]} metrics the user's own */
+  setOwnMetrics(metrics) {
+    this.#own = metrics.map((metric) => ({ ...metric, own: /** @type {const} */ (true) }));
+    this.#tell("metrics");
+  }
+
+  async loadCatalogue() {
+    this.#catalogue = await fetchJson("catalogue.json");
+    this.#tell("metrics");
+  }
+
+  /** @param {string} name */
+  title(name) {
+    return this.metrics().find((metric) => metric.name === name)?.title ?? name;
+  }
+
+  /**
+   * @param {string} view
+   * @param {unknown} [state]
+   */
+  show(view, state) {
+    this.#navigate(view, state);
+  }
+
+  /** @param {string} language */
+  async use(language) {
+    await this.#i18n.use(language);
+    this.#tell("language");
+  }
+
+  /** @param {"metrics" | "corrections" | "model" | "language"} what */
+  #tell(what) {
+    this.events.dispatchEvent(new Event(what));
+  }
+}
+
+/**
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {AbortSignal} signal
+ * @returns {Promise<T>}
+ */
+function untilAborted(promise, signal) {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    promise.then(resolve, reject);
+  });
+}

@@ -1,0 +1,107 @@
+// @ts-check
+import { byId, el } from "./dom.js";
+
+/**
+ * @typedef {import("./app.js").App} App
+ * @typedef {import("./result-view.js").Scored} Scored
+ *
+ * @typedef {object} Component
+ * @property {(scored: Scored) => void} show
+ *
+ * @typedef {object} Part
+ * @property {string} name the keys are `answer.open.<name>` for its button and `answer.part.<name>` for its title
+ * @property {() => Promise<{ mount: (root: HTMLElement, app: App) => Component }>} load
+ */
+
+/** What can be opened below a score; the code comes when it is opened. @type {Part[]} */
+const PARTS = [];
+
+/** The place below form and score where one component at a time looks closer at the score. */
+export class InsightPanel {
+  #app;
+  #section = byId("insight", HTMLElement);
+  #body = byId("insight-body", HTMLElement);
+  #title = byId("insight-title", HTMLElement);
+  /** @type {Map<string, { root: HTMLElement, component: Component }>} */
+  #mounted = new Map();
+  /** @type {Scored | null} */
+  #scored = null;
+  /** @type {HTMLElement | null} the button to return to */
+  #opener = null;
+
+  /** @param {App} app */
+  constructor(app) {
+    this.#app = app;
+    byId("close-insight", HTMLButtonElement).addEventListener("click", () => {
+      this.close();
+      this.#opener?.focus();
+    });
+  }
+
+  /** @param {Scored} scored what the buttons open from now on */
+  offer(scored) {
+    this.#scored = scored;
+    this.close();
+    byId("result-actions", HTMLElement).replaceChildren(
+      ...PARTS.map((part) => this.#button(part)),
+      this.#compareButton(),
+    );
+  }
+
+  close() {
+    this.#section.hidden = true;
+    for (const button of document.querySelectorAll("#result-actions [aria-expanded]")) {
+      button.setAttribute("aria-expanded", "false");
+    }
+  }
+
+  /** @param {Part} part */
+  #button(part) {
+    const attributes = { type: "button", class: "secondary", "data-part": part.name };
+    const button = el("button", { ...attributes, "aria-expanded": "false", "aria-controls": "insight" });
+    button.addEventListener("click", () => this.#open(part, button));
+    return this.#app.say(button, `answer.open.${part.name}`);
+  }
+
+  #compareButton() {
+    const button = el("button", { type: "button", class: "secondary", id: "compare-with" });
+    button.addEventListener("click", () => {
+      if (this.#scored) this.#app.show("compare", { task: this.#scored.task });
+    });
+    return this.#app.say(button, "answer.compare");
+  }
+
+  /**
+   * @param {Part} part
+   * @param {HTMLElement} button
+   */
+  async #open({ name, load }, button) {
+    this.close();
+    const scored = this.#scored;
+    if (!scored) return;
+    this.#opener = button;
+    try {
+      const { root, component } = this.#mounted.get(name) ?? (await this.#mount(name, load));
+      this.#body.replaceChildren(root);
+      this.#app.say(this.#title, `answer.part.${name}`);
+      this.#section.hidden = false;
+      button.setAttribute("aria-expanded", "true");
+      component.show(scored);
+      this.#title.focus();
+    } catch (error) {
+      this.#app.error(error);
+    }
+  }
+
+  /**
+   * @param {string} name
+   * @param {Part["load"]} load
+   */
+  async #mount(name, load) {
+    const { mount } = await load();
+    const root = el("div");
+    const made = { root, component: mount(root, this.#app) };
+    this.#mounted.set(name, made);
+    return made;
+  }
+}

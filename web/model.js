@@ -1,0 +1,95 @@
+// @ts-check
+import { ScorerClient } from "./client.js";
+import { ModelStatus } from "./model-status.js";
+import { TouchstoneError } from "./protocol.js";
+
+/** @typedef {import("./protocol.js").Loaded} Loaded */
+
+/** Errors after which the model has to be loaded again. */
+const NEEDS_LOAD = ["worker", "deadline", "panic", "device", "memory", "not-loaded"];
+
+/** Keeps one model loaded and says how it stands. */
+export class ModelKeeper {
+  client = new ScorerClient({ onLost: () => this.#forget() });
+  /** Whether a model is loaded. */
+  ready = false;
+  /** Why no model can ever be loaded in this browser, or "". */
+  hopeless = "";
+  /** @type {Promise<Loaded> | null} loading or loaded */
+  #model = null;
+  #app;
+  #status;
+
+  /** @param {import("./app.js").App} app */
+  constructor(app) {
+    this.#app = app;
+    this.#status = new ModelStatus(app);
+  }
+
+  /** Loads the model in a fresh worker: wasm memory never shrinks, and a failed import stays failed. */
+  load() {
+    this.client.close();
+    this.#app.clearError();
+    this.#setReady(false);
+    const { settings } = this.#app;
+    const bundle = settings.get("bundle");
+    const loading = this.client.load({
+      ...(bundle && { model: bundle }),
+      backend: settings.get("backend"),
+      onProgress: (progress) => this.#status.progress(progress),
+    });
+    this.#model = loading;
+    this.#status.loading();
+    loading.then(
+      (loaded) => this.#model === loading && this.#loaded(loaded),
+      (error) => this.#model === loading && this.#failed(error),
+    );
+    return loading;
+  }
+
+  /** The model as it is wanted now, even if the choice changes while it loads. */
+  async current() {
+    for (;;) {
+      const loading = this.#model ?? this.load();
+      try {
+        const loaded = await loading;
+        if (loading === this.#model) return loaded;
+      } catch (error) {
+        if (loading === this.#model || this.#model === null) throw error;
+      }
+    }
+  }
+
+  /** @param {unknown} error of a call: after some the model is gone */
+  heed(error) {
+    if (error instanceof TouchstoneError && NEEDS_LOAD.includes(error.kind)) this.#forget();
+  }
+
+  /** @param {Loaded} loaded */
+  #loaded(loaded) {
+    this.#setReady(true);
+    this.#status.ready(loaded);
+  }
+
+  /** @param {unknown} error */
+  #failed(error) {
+    this.#forget();
+    if (error instanceof TouchstoneError && error.kind === "unsupported") this.hopeless = error.message;
+    this.#app.error(error, this.hopeless ? null : () => this.load().catch(() => {})); // shown by #failed
+  }
+
+  /** The worker died or its model is no longer usable: the next call loads it again. */
+  #forget() {
+    this.#model = null;
+    this.#setReady(false);
+    this.#status.lost();
+  }
+
+  /** @param {boolean} ready */
+  #setReady(ready) {
+    this.ready = ready;
+    if (ready) document.body.dataset.ready = "true";
+    else delete document.body.dataset.ready;
+    this.#app.events.dispatchEvent(new Event("model"));
+  }
+}
