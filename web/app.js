@@ -82,6 +82,11 @@ export class App {
     return this.#i18n.say(element, key, values);
   }
 
+  /** Follows the `data-t-...` attributes of newly made elements. @param {Element} root */
+  translate(root) {
+    this.#i18n.translate(root);
+  }
+
   /**
    * @param {number} value
    * @param {number} [digits] after the point

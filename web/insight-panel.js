@@ -7,6 +7,7 @@ import { byId, el } from "./dom.js";
  *
  * @typedef {object} Component
  * @property {(scored: Scored) => void} show
+ * @property {() => void} [hide] closed, or another score has come: what runs is ended
  *
  * @typedef {object} Part
  * @property {string} name the keys are `answer.open.<name>` for its button and `answer.part.<name>` for its title
@@ -26,6 +27,8 @@ export class InsightPanel {
   #mounted = new Map();
   /** @type {Scored | null} */
   #scored = null;
+  /** @type {Component | null} the open one */
+  #current = null;
   /** @type {HTMLElement | null} the button to return to */
   #opener = null;
 
@@ -49,6 +52,8 @@ export class InsightPanel {
   }
 
   close() {
+    this.#current?.hide?.();
+    this.#current = null;
     this.#section.hidden = true;
     for (const button of document.querySelectorAll("#result-actions [aria-expanded]")) {
       button.setAttribute("aria-expanded", "false");
@@ -86,6 +91,7 @@ export class InsightPanel {
       this.#app.say(this.#title, `answer.part.${name}`);
       this.#section.hidden = false;
       button.setAttribute("aria-expanded", "true");
+      this.#current = component;
       component.show(scored);
       this.#title.focus();
     } catch (error) {

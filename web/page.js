@@ -12,6 +12,7 @@ import { openShared } from "./share.js";
 /** The views in the order of the navigation; each needs the message `shell.view.<name>`. */
 const ROUTES = [
   { name: "answer", load: () => import("./views/answer.js") },
+  { name: "compare", load: () => import("./views/compare.js") },
 ];
 
 const settings = new Settings();
