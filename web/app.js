@@ -26,6 +26,10 @@ export class App {
   #catalogue = [];
   /** @type {Metric[]} */
   #own = [];
+  /** @type {Metric[] | null} both, made when asked for */
+  #metrics = null;
+  /** @type {Map<string, string> | null} */
+  #titles = null;
   #i18n;
   #settings;
   #errors;
@@ -151,9 +155,15 @@ export class App {
     this.#errors.hide();
   }
 
-  /** The catalogue, then the user's own metrics. */
+  /** The catalogue, its titles in the page's language, then the user's own metrics. */
   metrics() {
-    return [...this.#catalogue, ...this.#own];
+    this.#metrics ??= [...this.#catalogue.map((metric) => this.#translated(metric)), ...this.#own];
+    return this.#metrics;
+  }
+
+  /** @param {Metric} metric */
+  #translated(metric) {
+    return { ...metric, title: this.#i18n.find(`metric.${metric.name}`) ?? metric.title };
   }
 
   /** @param {Metric[]} metrics the user's own */
@@ -167,9 +177,16 @@ export class App {
     this.#tell("metrics");
   }
 
-  /** @param {string} name */
+  /** The readable title of a metric. @param {string} name */
   title(name) {
-    return this.metrics().find((metric) => metric.name === name)?.title ?? name;
+    this.#titles ??= new Map(this.metrics().map((metric) => [metric.name, metric.title]));
+    return this.#titles.get(name) ?? name;
+  }
+
+  /** The readable title of a family. @param {string} name a metric's `parent` */
+  family(name) {
+    const words = name.replace(/_+/g, " ");
+    return this.#i18n.find(`family.${name}`) ?? words.charAt(0).toUpperCase() + words.slice(1);
   }
 
   /**
@@ -188,6 +205,7 @@ export class App {
 
   /** @param {"metrics" | "corrections" | "model" | "language"} what */
   #tell(what) {
+    this.#metrics = this.#titles = null;
     this.events.dispatchEvent(new Event(what));
   }
 }

@@ -5,7 +5,8 @@
  * A message file maps flat keys to texts. `{name}` in a text is replaced by a value, numbers in
  * the language's own form. Where a text differs by number, `key.one`, `key.other` and the
  * language's other plural forms stand for `key`, chosen by the value `count`. The key
- * `shell.direction` is "ltr" or "rtl".
+ * `shell.direction` is "ltr" or "rtl". Every key of `en.json` is in every file; the titles of the
+ * catalogue, `metric.<name>` and `family.<name>`, may be missing, and are English then.
  */
 import { TouchstoneError } from "./protocol.js";
 
@@ -56,6 +57,11 @@ export class I18n {
       if (value === undefined) return whole;
       return typeof value === "number" ? this.number(value) : value;
     });
+  }
+
+  /** @param {string} key @returns {string | undefined} the message, where the language has it */
+  find(key) {
+    return this.#messages[key];
   }
 
   /**

@@ -1,5 +1,6 @@
 // @ts-check
 import { el } from "./dom.js";
+import { languageOf } from "./script-language.js";
 
 /**
  * @typedef {import("./app.js").Metric} Metric
@@ -122,7 +123,7 @@ export class MetricChooser {
     const groups = this.#groups
       .map(({ title, options }) => ({ title, options: bestFirst(options, words) }))
       .filter(({ options }) => options.length > 0);
-    if (words.length > 0) groups.sort((a, b) => rank(a.options[0], words) - rank(b.options[0], words));
+    if (words.length > 0) groups.sort((a, b) => rankOf(a, words) - rankOf(b, words));
     this.#shown = groups.flatMap(({ options }) => options);
     this.#draw(groups);
     this.#popup.hidden = false;
@@ -151,7 +152,8 @@ export class MetricChooser {
       this.#active.element.removeAttribute("aria-describedby");
     }
     this.#active = option;
-    this.#definition.textContent = option?.metric.definition ?? this.#app.t("answer.no-metric");
+    if (option) showDefinition(this.#definition, option.metric);
+    else this.#app.say(this.#definition, "answer.no-metric");
     if (!option) return this.#input.removeAttribute("aria-activedescendant");
     option.element.classList.add("active");
     option.element.setAttribute("aria-describedby", this.#definition.id);
@@ -205,6 +207,18 @@ export class MetricChooser {
 }
 
 /**
+ * A definition in its own language: those of the catalogue are English.
+ *
+ * @param {HTMLElement} element
+ * @param {Metric} metric
+ */
+export function showDefinition(element, { definition, own }) {
+  element.removeAttribute("data-t");
+  element.lang = own ? languageOf(definition) : "en";
+  element.textContent = definition;
+}
+
+/**
  * Families in the order of the list; a parent that is a metric itself heads its family.
  *
  * @param {Metric[]} metrics
@@ -217,19 +231,13 @@ function groupByParent(metrics, app) {
   const groups = new Map();
   for (const metric of metrics) {
     const key = metric.parent ?? (parents.has(metric.name) ? metric.name : "");
-    const group = groups.get(key) ?? { title: key ? readable(key) : app.t("answer.alone"), options: [] };
+    const group = groups.get(key) ?? { title: key ? app.family(key) : app.t("answer.alone"), options: [] };
     groups.set(key, group);
     const option = makeOption(metric);
     if (metric.name === key) group.options.unshift(option);
     else group.options.push(option);
   }
   return [...groups.values()];
-}
-
-/** @param {string} name */
-function readable(name) {
-  const words = name.replace(/_+/g, " ");
-  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 /**
@@ -254,6 +262,16 @@ function makeOption(metric) {
 function bestFirst(options, words) {
   const found = options.filter((option) => words.every((word) => option.words.includes(word)));
   return words.length === 0 ? found : found.sort((a, b) => rank(a, words) - rank(b, words));
+}
+
+/**
+ * Of its best option, which comes first.
+ *
+ * @param {Group} group
+ * @param {string[]} words
+ */
+function rankOf({ options: [best] }, words) {
+  return best ? rank(best, words) : Infinity;
 }
 
 /**

@@ -1,6 +1,6 @@
 // @ts-check
 import { byId } from "./dom.js";
-import { MetricChooser } from "./metric-chooser.js";
+import { MetricChooser, showDefinition } from "./metric-chooser.js";
 import { languageOf } from "./script-language.js";
 
 /**
@@ -31,8 +31,7 @@ export class TaskForm {
   constructor(app, onChange) {
     this.#app = app;
     this.#chooser = new MetricChooser(chooserParts(), app, (metric) => {
-      const definition = byId("metric-definition", HTMLElement);
-      definition.textContent = metric.definition;
+      showDefinition(byId("metric-definition", HTMLElement), metric);
       onChange();
     });
     this.form.addEventListener("input", ({ target }) => {

@@ -47,6 +47,7 @@ class AnswerView {
     this.#form = new TaskForm(app, () => this.#changed());
     this.#listen();
     this.#result.clear();
+    if (matchMedia("(max-width: 34rem)").matches) byId("examples-details", HTMLDetailsElement).open = false;
     offerExamples(app, (example) => this.#use(example)).catch((error) => app.error(error));
     this.#refresh();
   }
