@@ -34,17 +34,6 @@ import { readRows, rowOf } from "./training-rows.js";
 const SWITCH = "touchstone-calibration";
 const BUNDLE = "touchstone-calibration-bundle";
 
-/**
- * Opens the store and tells `events` of every change by the event "corrections".
- *
- * @param {EventTarget} events
- */
-export async function openCorrections(events) {
-  const corrections = new Corrections(() => events.dispatchEvent(new Event("corrections")));
-  await corrections.read();
-  return corrections;
-}
-
 export class Corrections {
   /** @type {Records<Correction>} */
   #records;
@@ -55,12 +44,13 @@ export class Corrections {
   #bundle = setting(BUNDLE);
   #enabled = setting(SWITCH) !== "off";
 
-  /** @param {() => void} tell */
+  /** @param {() => void} tell after every change, also of what a correction does */
   constructor(tell) {
     this.#tell = tell;
     this.#records = new Records("corrections", () => this.#renew());
   }
 
+  /** Reads what is kept; never rejects. */
   read() {
     return this.#records.read();
   }

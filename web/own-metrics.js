@@ -33,31 +33,22 @@ export const NAME_LIMIT = 80;
 export const DEFINITION_LIMIT = 4000;
 const FILE = { touchstone: "metrics", version: 1 };
 
-/**
- * Opens the store and tells `events` of every change by the event "metrics".
- *
- * @param {EventTarget} events
- * @param {() => Named[]} catalogue
- */
-export async function openOwnMetrics(events, catalogue) {
-  const records = /** @type {Records<OwnMetric>} */ (
-    new Records("metrics", () => events.dispatchEvent(new Event("metrics")))
-  );
-  await records.read();
-  return new OwnMetrics(records, catalogue);
-}
-
 export class OwnMetrics {
   #records;
   #catalogue;
 
   /**
-   * @param {Records<OwnMetric>} records
+   * @param {() => void} onChange
    * @param {() => Named[]} catalogue
    */
-  constructor(records, catalogue) {
-    this.#records = records;
+  constructor(onChange, catalogue) {
+    this.#records = /** @type {Records<OwnMetric>} */ (new Records("metrics", onChange));
     this.#catalogue = catalogue;
+  }
+
+  /** Reads what is kept; never rejects. */
+  read() {
+    return this.#records.read();
   }
 
   /** Whether they outlive this tab. */
