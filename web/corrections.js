@@ -1,11 +1,11 @@
 // @ts-check
 /**
  * The user's corrections of scores: kept in this browser, exported as training rows, and learnt
- * from at once by `calibration.js`.
+ * from at once by `own/calibration.js`.
  */
-import { adjust, fit, isUseful } from "./calibration.js";
-import { Records, newId } from "./records.js";
-import { readRows, rowOf } from "./training-rows.js";
+import { adjust, fit, isUseful } from "./own/calibration.js";
+import { Records, newId } from "./own/records.js";
+import { readRows, rowOf } from "./own/training-rows.js";
 
 /**
  * @typedef {import("./protocol.js").Task} Task
@@ -38,7 +38,7 @@ export class Corrections {
   /** @type {Records<Correction>} */
   #records;
   #tell;
-  /** @type {import("./calibration.js").Fit | null} of the corrections that count */
+  /** @type {import("./own/calibration.js").Fit | null} of the corrections that count */
   #fit = null;
   /** @type {string | null} the model in use, as far as known */
   #bundle = setting(BUNDLE);
@@ -197,7 +197,7 @@ export class Corrections {
    * Takes training rows: an export, or any JSON lines or JSON list with the same names.
    *
    * @param {string} text
-   * @returns {Promise<{ added: number, replaced: number, same: number, refused: import("./training-rows.js").Refused[] }>}
+   * @returns {Promise<{ added: number, replaced: number, same: number, refused: import("./own/training-rows.js").Refused[] }>}
    *   rejects with kind "input" where the text holds no rows, or as `Records.put`
    */
   async import(text) {

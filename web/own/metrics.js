@@ -3,7 +3,7 @@
  * The user's own metrics: kept in this browser, offered wherever a metric is chosen, exported and
  * imported as JSON.
  */
-import { TouchstoneError } from "./protocol.js";
+import { TouchstoneError } from "../protocol.js";
 import { Records, newId } from "./records.js";
 
 /**

@@ -1,9 +1,9 @@
 // @ts-check
 /** Corrections as training rows, by the names that the companion reads (src/cli/rows.rs). */
-import { TouchstoneError } from "./protocol.js";
+import { TouchstoneError } from "../protocol.js";
 
 /**
- * @typedef {import("./protocol.js").Task} Task
+ * @typedef {import("../protocol.js").Task} Task
  * @typedef {{ task: Task, score: number, predicted?: number, bundle?: string }} Row
  * @typedef {{ number: number, code: string, values?: Record<string, string> }} Refused a row by its
  *   line (JSON lines) or place in the list, from 1; `code` is a message's key after
@@ -24,7 +24,7 @@ const NAMES = {
   response: ["response", "answer"],
 };
 
-/** @param {import("./corrections.js").Correction} correction */
+/** @param {import("../corrections.js").Correction} correction */
 export function rowOf({ task, score, predicted, bundle }) {
   return {
     metric_name: task.metric,

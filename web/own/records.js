@@ -5,8 +5,8 @@
  * A copy in memory is read without waiting. Where the browser keeps nothing (private windows,
  * blocked storage) the copy is all there is, and `lasting` says so.
  */
-import { TouchstoneError } from "./protocol.js";
-import { openDB } from "./vendor/idb.js";
+import { TouchstoneError } from "../protocol.js";
+import { openDB } from "../vendor/idb.js";
 
 /** @typedef {{ id: string, created: number }} Kept what every record has: an id, milliseconds since 1970 */
 
