@@ -64,11 +64,12 @@ class AnchorMap {
     this.#root = root;
     this.#app = app;
     this.#card = new MapCard((id, pinned) => this.#describe(id, pinned));
-    this.#view = new MapView(app.t("map.label"), (point, how) => this.#onPoint(point, how));
-    this.#frame.append(this.#view.element, this.#card.element, this.#buttons());
+    const buttons = this.#buttons();
+    this.#view = new MapView(app.t("map.label"), buttons, (point, how) => this.#onPoint(point, how));
+    this.#frame.append(this.#view.element, this.#card.element, buttons);
     this.#frame.addEventListener("keydown", (event) => event.key === "Escape" && this.#escape(event));
     root.classList.add("anchor-map");
-    root.append(this.#bars, this.#caption, this.#frame, this.#hint, this.#legend);
+    root.append(el("div", { class: "anchor-parts" }, this.#bars, this.#caption, this.#frame, this.#hint, this.#legend));
     for (const type of ["metrics", "language"]) app.events.addEventListener(type, () => this.#again());
     this.clear();
   }
@@ -128,8 +129,9 @@ class AnchorMap {
   #drawBars() {
     const values = this.#anchors.map(({ similarity }) => similarity);
     const [low, high] = [Math.min(...values), Math.max(...values)];
+    const families = familiesOf(this.#app);
     this.#bars.setAttribute("aria-label", this.#app.t("map.bars"));
-    this.#bars.replaceChildren(...this.#anchors.map((anchor) => this.#bar(anchor, (anchor.similarity - low) / (high - low || 1))));
+    this.#bars.replaceChildren(...this.#anchors.map((anchor) => this.#bar(anchor, (anchor.similarity - low) / (high - low || 1), families)));
     const range = { low: this.#app.number(low, 3), high: this.#app.number(high, 3) };
     this.#caption.textContent = high > low ? this.#app.t("map.scale", range) : "";
   }
@@ -137,9 +139,10 @@ class AnchorMap {
   /**
    * @param {Anchors[number]} anchor
    * @param {number} share
+   * @param {Map<string, import("./map/families.js").Family>} families
    */
-  #bar({ metric, similarity }, share) {
-    const family = familiesOf(this.#app.metrics()).get(metric);
+  #bar({ metric, similarity }, share, families) {
+    const family = families.get(metric);
     const bar = el("span", { class: "anchor-bar", "aria-hidden": "true" });
     bar.style.setProperty("--share", String(share));
     const title = el("span", { class: "anchor-title" }, this.#app.title(metric));
@@ -164,7 +167,7 @@ class AnchorMap {
    */
   #drawMap({ metrics }, own) {
     const places = new Map(metrics.map(({ metric, x, y }) => [metric, { x, y }]));
-    const families = familiesOf(this.#app.metrics());
+    const families = familiesOf(this.#app);
     const rank = new Map(this.#anchors.map(({ metric }, index) => [metric, index]));
     const members = new Map();
     const anchors = metrics.map(({ metric, x, y }, index) => {
@@ -175,7 +178,7 @@ class AnchorMap {
       const priority = rank.has(metric) ? 1 + (rank.get(metric) ?? 0) : 20 + (family.key ? member : 3) * metrics.length + index;
       return { id: metric, kind: /** @type {const} */ ("anchor"), x, y, title: this.#app.title(metric), family, priority, near, spoken: this.#spoken(metric, family.title) };
     });
-    const ownPoints = [...own].flatMap(([name, found]) => this.#ownPoint(name, name, found, places, 12));
+    const ownPoints = [...own].flatMap(([name, found]) => this.#ownPoint(name, name, found, places, 9));
     this.#view.draw([...anchors, ...ownPoints, ...this.#placed(places)]);
   }
 
@@ -242,14 +245,15 @@ class AnchorMap {
    */
   #describe(id, pinned) {
     if (id === ANSWER) return [el("strong", {}, this.#app.t("map.answer")), el("p", {}, this.#app.t("map.answer.how"))];
-    const metric = id === DRAFT ? { ...this.#data?.draft, title: this.#data?.draft?.name } : this.#app.metrics().find(({ name }) => name === id);
-    const family = familiesOf(this.#app.metrics()).get(id);
+    const draft = this.#data?.draft;
+    const metric = id === DRAFT && draft ? { ...draft, title: draft.name, own: true } : this.#app.metrics().find(({ name }) => name === id);
+    const family = familiesOf(this.#app).get(id);
     const similarity = this.#anchors.find((anchor) => anchor.metric === id)?.similarity;
     const facts = [family?.title, similarity !== undefined && this.#app.t("map.similarity", { similarity: this.#app.number(similarity, 3) })];
     return [
       el("strong", { dir: "auto" }, metric?.title || this.#app.t("map.draft")),
       el("p", { class: "muted" }, facts.filter(Boolean).join(" · ")),
-      el("p", { dir: "auto" }, metric?.definition ?? ""),
+      el("p", { dir: "auto", lang: family && !metric?.own ? "en" : undefined }, metric?.definition ?? ""),
       ...(pinned && id !== DRAFT && this.#data?.task ? [this.#scoreButton(id)] : []),
     ];
   }
@@ -283,7 +287,7 @@ class AnchorMap {
 
   #drawLegend() {
     const open = this.#legend.hasAttribute("open");
-    const families = [...new Map([...familiesOf(this.#app.metrics()).values()].map((family) => [family.key, family])).values()];
+    const families = [...new Map([...familiesOf(this.#app).values()].map((family) => [family.key, family])).values()];
     families.sort((a, b) => Number(a.key === "") - Number(b.key === ""));
     const list = el("ul", {}, ...families.map((family) => el("li", {}, this.#legendButton(family))));
     this.#legend.replaceChildren(el("summary", {}, this.#app.t("map.families")), list);

@@ -98,7 +98,7 @@ class ProfileView {
     if (!this.#profile) return;
     const { scores, truncated, milliseconds } = this.#profile;
     const metrics = new Map(this.#app.metrics().map((metric) => [metric.name, metric]));
-    const families = familiesOf(this.#app.metrics());
+    const families = familiesOf(this.#app);
     this.#entries = scores.map((result) => {
       const metric = metrics.get(result.metric);
       const own = metric?.own ?? false;
@@ -131,7 +131,7 @@ class ProfileView {
       step.style.setProperty("--score", String(score));
       return step;
     });
-    const unsure = el("span", { class: "heat-cell unsure" }, "5", el("span", { class: "heat-doubt" }, "?"));
+    const unsure = el("span", { class: "heat-cell unsure" }, this.#app.number(5));
     unsure.style.setProperty("--score", "5");
     return el("p", { class: "heat-scale caption" }, this.#app.say(el("span"), "profile.scale.low"), ...steps, this.#app.say(el("span"), "profile.scale.high"), unsure, this.#app.say(el("span"), "profile.unsure"));
   }

@@ -30,13 +30,15 @@ const ALONE = { key: "", title: "", colour: 0, shape: "ring" };
 
 /**
  * The family of every metric by its name; those that stand alone share the one with the key "".
+ * The catalogue's order fixes colours and shapes.
  *
- * @param {Metric[]} metrics in the catalogue's order, which fixes colours and shapes
+ * @param {import("../app.js").App} app
  * @returns {Map<string, Family>}
  */
-export function familiesOf(metrics) {
+export function familiesOf(app) {
+  const metrics = app.metrics();
   const parents = [...new Set(metrics.map(({ parent }) => parent).filter((parent) => parent !== null))];
-  const families = new Map(parents.map((key, index) => [key, familyAt(key, index)]));
+  const families = new Map(parents.map((key, index) => [key, familyAt(key, app.family(key), index)]));
   return new Map(metrics.map((metric) => [metric.name, metric.own ? OWN : familyOf(metric, families)]));
 }
 
@@ -50,18 +52,13 @@ function familyOf({ name, parent }, families) {
 
 /**
  * @param {string} key
+ * @param {string} title
  * @param {number} index
  * @returns {Family}
  */
-function familyAt(key, index) {
+function familyAt(key, title, index) {
   const shape = SHAPES[(index + Math.floor(index / COLOURS)) % SHAPES.length] ?? "circle";
-  return { key, title: readable(key), colour: 1 + (index % COLOURS), shape };
-}
-
-/** @param {string} name */
-function readable(name) {
-  const words = name.replace(/_+/g, " ");
-  return words.charAt(0).toUpperCase() + words.slice(1);
+  return { key, title, colour: 1 + (index % COLOURS), shape };
 }
 
 /**

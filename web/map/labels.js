@@ -12,25 +12,28 @@
 const HEIGHT = 15;
 const ASCENT = 11;
 const GAP = 4;
-/** Points more important than this keep their marks clear of other labels. */
+/** Labels more important than this may cover the marks of points that are not. */
 const CLEAR = 10;
 
 /**
  * @param {Wish[]} wishes
  * @param {{ width: number, height: number }} area
+ * @param {Box[]} [reserved] where no label may be
  * @returns {(Place | null)[]} in the order of the wishes
  */
-export function placeLabels(wishes, area) {
+export function placeLabels(wishes, area, reserved = []) {
+  const marks = wishes.map((wish) => ({ ...markOf(wish), important: wish.priority < CLEAR }));
   /** @type {Box[]} */
-  const taken = wishes.filter(({ priority }) => priority < CLEAR).map(markOf);
+  const taken = [...reserved];
   const order = wishes.map((_, i) => i).sort((a, b) => rank(wishes[a]) - rank(wishes[b]) || a - b);
   /** @type {(Place | null)[]} */
   const places = wishes.map(() => null);
   for (const i of order) {
     const wish = /** @type {Wish} */ (wishes[i]);
     if (wish.priority === Infinity) break;
-    const own = taken.findIndex((box) => box.left === wish.x - wish.radius && box.top === wish.y - wish.radius);
-    const free = candidates(wish).find(({ box }) => isInside(box, area) && !taken.some((other, k) => k !== own && overlap(box, other)));
+    const important = wish.priority < CLEAR;
+    const others = marks.filter((mark, k) => k !== i && (mark.important || !important));
+    const free = candidates(wish).find(({ box }) => isInside(box, area) && ![...taken, ...others].some((other) => overlap(box, other)));
     if (!free) continue;
     taken.push(free.box);
     places[i] = free.place;
@@ -44,7 +47,8 @@ function rank(wish) {
 }
 
 /** @param {Wish} wish */
-function markOf({ x, y, radius }) {
+function markOf({ x, y, radius: whole }) {
+  const radius = whole - 2; // the corners of the box are empty
   return { left: x - radius, right: x + radius, top: y - radius, bottom: y + radius };
 }
 

@@ -21,6 +21,8 @@ import { mark } from "./families.js";
  */
 
 const MARGIN = 28;
+/** How much longer one direction's scale may be than the other's. */
+const STRETCH = 1.7;
 const LABEL_LENGTH = 30;
 /** How near to a point the pointer counts as on it, in pixels. */
 const REACH = 20;
@@ -47,18 +49,21 @@ export class MapView {
   #tree = quadtree();
   #active = "";
   #family = "";
+  #controls;
   #onActive;
   #frame = 0;
 
   /**
    * @param {string} label the map's name for screen readers
+   * @param {Element} controls buttons that lie on the map, kept clear of labels
    * @param {(point: Point | null, how: "hover" | "focus" | "pick") => void} onActive the point that is
    *   pointed at, reached by keyboard or picked
    */
-  constructor(label, onActive) {
+  constructor(label, controls, onActive) {
+    this.#controls = controls;
     this.#onActive = onActive;
     this.element = svg("svg", { class: "map-svg", role: "group", "aria-label": label }, this.#links, this.#points, this.#labels);
-    this.#zoom = zoom()
+    this.#zoom = /** @type {any} */ (zoom())
       .scaleExtent([1, 16])
       .extent(() => [[0, 0], [this.#size.width, this.#size.height]])
       .filter((/** @type {any} */ event) => this.#isGesture(event))
@@ -154,7 +159,7 @@ export class MapView {
       width,
       priority: id === this.#active ? -1 : this.#family && family.key !== this.#family ? Infinity : priority,
     }));
-    placeLabels(wishes, this.#size).forEach((place, i) => {
+    placeLabels(wishes, this.#size, [this.#reserved()]).forEach((place, i) => {
       const label = /** @type {Drawn} */ (this.#drawn[i]).label;
       label.toggleAttribute("hidden", place === null);
       if (!place) return;
@@ -162,6 +167,17 @@ export class MapView {
       label.setAttribute("y", place.y.toFixed(1));
       label.setAttribute("text-anchor", place.anchor);
     });
+  }
+
+  /** Where the buttons lie on the map. */
+  #reserved() {
+    const [map, controls] = [this.element.getBoundingClientRect(), this.#controls.getBoundingClientRect()];
+    return {
+      left: controls.left - map.left,
+      right: controls.right - map.left,
+      top: controls.top - map.top,
+      bottom: controls.bottom - map.top,
+    };
   }
 
   #arrangeLinks() {
@@ -231,9 +247,12 @@ export class MapView {
 
   // --- Zoom and keys ---
 
-  /** @param {number} factor */
+  /** Around the answer where it is in sight, else around the middle. @param {number} factor */
   magnify(factor) {
-    this.#zoom.scaleBy(select(this.element), factor);
+    const answer = this.#drawn.find(({ kind }) => kind === "answer");
+    const { width, height } = this.#size;
+    const seen = answer && answer.left > 0 && answer.top > 0 && answer.left < width && answer.top < height;
+    this.#zoom.scaleBy(select(this.element), factor, seen ? [answer.left, answer.top] : [width / 2, height / 2]);
   }
 
   reset() {
@@ -285,7 +304,8 @@ export class MapView {
 }
 
 /**
- * From -1..1 to pixels: the points fill the area, at one scale for both directions.
+ * From -1..1 to pixels: the points fill the area. A wide area may stretch them, which gives labels
+ * room and keeps the order of neighbours; the axes mean nothing by themselves.
  *
  * @param {Point[]} points
  * @param {{ width: number, height: number }} size
@@ -294,8 +314,9 @@ export class MapView {
 function projection(points, { width, height }) {
   const [xs, ys] = [points.map(({ x }) => x), points.map(({ y }) => y)];
   const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
-  const scale = Math.min((width - 2 * MARGIN) / (right - left || 1), (height - 2 * MARGIN) / (bottom - top || 1));
-  return ({ x, y }) => [width / 2 + scale * (x - (left + right) / 2), height / 2 + scale * (y - (top + bottom) / 2)];
+  const fit = [(width - 2 * MARGIN) / (right - left || 1), (height - 2 * MARGIN) / (bottom - top || 1)];
+  const [across = 1, down = 1] = fit.map((scale) => Math.min(scale, STRETCH * Math.min(...fit)));
+  return ({ x, y }) => [width / 2 + across * (x - (left + right) / 2), height / 2 + down * (y - (top + bottom) / 2)];
 }
 
 /**

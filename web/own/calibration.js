@@ -200,13 +200,14 @@ function solveLower(factor, right) {
  * The x with G G' x = `right`.
  *
  * @param {Float64Array[]} factor
- * @param {number[]} right
+ * @param {ArrayLike<number>} right
  */
 function solve(factor, right) {
   const x = solveLower(factor, right);
   for (let i = x.length - 1; i >= 0; i--) {
-    for (let k = i + 1; k < x.length; k++) x[i] = (x[i] ?? 0) - (factor[k]?.[i] ?? 0) * (x[k] ?? 0);
-    x[i] = (x[i] ?? 0) / (factor[i]?.[i] ?? 1);
+    let rest = x[i] ?? 0;
+    for (let k = i + 1; k < x.length; k++) rest -= (factor[k]?.[i] ?? 0) * (x[k] ?? 0);
+    x[i] = rest / (factor[i]?.[i] ?? 1);
   }
   return x;
 }

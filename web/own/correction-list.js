@@ -50,20 +50,35 @@ export class CorrectionList {
       { class: "own-item", "data-correction": id },
       el("div", { class: "correction-head" }, el("strong", { dir: "auto" }, title), el("span", { class: "muted" }, when)),
       el("p", { class: "correction-text", dir: "auto", lang: languageOf(task.response) || undefined }, task.response),
-      this.#scores(correction),
-      el("div", { class: "detail-actions" }, this.#button("corrections.open", title, () => this.#app.show("answer", { task })), this.#button("corrections.delete", title, () => this.#remove(correction))),
+      this.#scores(correction, title),
     );
   }
 
-  /** @param {Correction} correction */
-  #scores(correction) {
-    const { id, score, predicted } = correction;
+  /**
+   * @param {Correction} correction
+   * @param {string} title of its metric
+   */
+  #scores(correction, title) {
+    const { id, task, score, predicted } = correction;
     const field = /** @type {HTMLInputElement} */ (el("input", { type: "number", id: `right-${id}`, min: 0, max: 10, step: 0.5, value: score, inputmode: "decimal" }));
     field.addEventListener("change", () => this.#change(correction, field));
     const model = predicted === null ? this.#app.t("corrections.unknown") : this.#app.number(predicted, 1);
     const counts = this.#app.corrections.counts(correction) || predicted === null;
     const note = counts ? "" : ` (${this.#app.t("corrections.other-model")})`;
-    return el("div", { class: "correction-scores" }, el("span", {}, this.#app.t("corrections.model", { score: model }), el("span", { class: "muted" }, note)), el("span", { class: "arrow", "aria-hidden": "true" }, "→"), el("label", { for: field.id }, this.#app.t("corrections.right")), field);
+    return el(
+      "div",
+      { class: "correction-scores" },
+      el("span", {}, this.#app.t("corrections.model", { score: model }), el("span", { class: "muted" }, note)),
+      el("span", { class: "becomes", "aria-hidden": "true" }, "→"),
+      el("label", { for: field.id }, this.#app.t("corrections.right")),
+      field,
+      el(
+        "div",
+        { class: "detail-actions" },
+        this.#button("corrections.open", title, () => this.#app.show("answer", { task })),
+        this.#button("corrections.delete", title, () => this.#remove(correction)),
+      ),
+    );
   }
 
   /**

@@ -19,17 +19,17 @@ let database = null;
 /** @returns {Promise<any>} the database, or null where the browser refuses one */
 function open() {
   database ??= openDB(DATABASE, 1, {
-    upgrade(made) {
+    upgrade(/** @type {any} */ made) {
       for (const store of STORES) made.createObjectStore(store, { keyPath: "id" });
     },
     // Another tab wants a newer database: step aside, the next call opens it again.
-    blocking: (_current, _wanted, event) => {
-      /** @type {any} */ (event.target).close();
+    blocking(/** @type {any} */ _current, /** @type {any} */ _wanted, /** @type {any} */ event) {
+      event.target.close();
       database = null;
     },
     terminated: () => (database = null),
   }).catch(() => null);
-  return database;
+  return /** @type {Promise<any>} */ (database);
 }
 
 /** @template {Kept} T */

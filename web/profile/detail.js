@@ -57,7 +57,7 @@ export class ProfileDetail {
    * @param {Entry} entry
    * @param {Task} task
    */
-  #draw({ title, family, definition, result }, task) {
+  #draw({ title, family, definition, own, result }, task) {
     this.#explanation?.stop();
     this.#explanation = null;
     const place = el("div", {});
@@ -68,7 +68,7 @@ export class ProfileDetail {
       this.#closeButton(),
       el("h4", { dir: "auto" }, title),
       el("p", { class: "muted" }, [family, this.#score(result)].filter(Boolean).join(" · ")),
-      el("p", { dir: "auto" }, definition),
+      el("p", { dir: "auto", lang: own ? undefined : "en" }, definition),
       ...notice,
       el("p", { class: "muted" }, this.#app.t(`answer.support.${result.support}`)),
       el("div", { class: "detail-actions" }, this.#button("profile.explain", () => this.#explain(place, task), "secondary"), this.#button("profile.open", () => this.#app.show("answer", { task }), "secondary")),

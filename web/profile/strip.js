@@ -50,8 +50,11 @@ export class HeatStrip {
   /** @param {Entry} entry */
   #cell(entry) {
     const { score, rounded, abstain } = entry.result;
-    const sign = abstain ? el("span", { class: "heat-doubt" }, "?") : "";
-    const cell = el("button", { type: "button", tabindex: -1, class: `heat-cell${abstain ? " unsure" : ""}`, "data-metric": entry.result.metric, "aria-label": this.#words(entry) }, this.#app.number(rounded, 0), sign);
+    const hidden = (/** @type {string} */ words) => el("span", { class: "visually-hidden" }, words);
+    const exact = `${this.#app.number(score, 1)}${abstain ? `, ${this.#app.t("profile.unsure")}` : ""}`;
+    const words = [hidden(`${entry.title}: `), this.#app.number(rounded, 0), hidden(` (${exact})`)];
+    const attributes = { type: "button", tabindex: -1, class: `heat-cell${abstain ? " unsure" : ""}`, "data-metric": entry.result.metric };
+    const cell = el("button", attributes, ...words);
     cell.style.setProperty("--score", score.toFixed(2));
     cell.addEventListener("click", () => this.#onPick(entry));
     this.#entries.set(cell, entry);
@@ -59,8 +62,8 @@ export class HeatStrip {
   }
 
   /** @param {Entry} entry */
-  #words({ title, result }) {
-    const words = this.#app.t("profile.cell", { metric: title, score: this.#app.number(result.score, 1) });
+  #words({ title, family, result }) {
+    const words = this.#app.t("profile.cell", { metric: title, family, score: this.#app.number(result.score, 1) });
     return result.abstain ? `${words}, ${this.#app.t("profile.unsure")}` : words;
   }
 

@@ -98,10 +98,11 @@ export class ProfileTable {
     const name = el("button", { type: "button", class: "link", dir: "auto" }, title);
     name.addEventListener("click", () => this.#onPick(entry));
     const place = own ? this.#app.t("map.own") : family;
+    const under = result.abstain ? `${place} · ${this.#app.t("profile.unsure")}` : place;
     return el(
       "tr",
       { "data-metric": result.metric },
-      el("th", { scope: "row", class: "column-metric" }, name, el("span", { class: "row-family muted" }, place)),
+      el("th", { scope: "row", class: "column-metric" }, name, el("span", { class: "row-family muted" }, under)),
       el("td", { class: "column-family" }, place),
       el("td", { class: "column-score" }, this.#score(entry)),
       el("td", { class: "column-basis" }, ...this.#basis(entry)),
