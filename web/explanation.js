@@ -13,7 +13,7 @@ import { languageOf } from "./script-language.js";
  * @typedef {"response" | "user" | "system"} Part
  * @typedef {{ start: number, end: number, score: number, change: number }} Sentence UTF-16 offsets into
  *   the text; `score` without the sentence; `change` positive where the sentence raises the score
- * @typedef {{ score: number, parts: Sentence[], milliseconds: number }} Explained
+ * @typedef {{ score: number, parts: Sentence[] }} Explained
  */
 
 const PARTS = /** @type {const} */ (["response", "user", "system"]);
@@ -79,7 +79,7 @@ class Explanation {
     const words = this.#app.t("explain.busy");
     const found = await this.#job.run(words, (client, options) => client.explain(task, { part, ...options }), () => this.#choose(part));
     if (!found || this.#task !== task) return;
-    this.#found.set(part, found);
+    this.#found.set(part, { score: found.score, parts: found.parts.filter(isMeasured) });
     if (this.#part === part) this.#draw();
   }
 
@@ -189,6 +189,11 @@ class Explanation {
     if (Math.abs(change) < NOTHING) return this.#number(0);
     return `${change > 0 ? "+" : "−"}${this.#number(Math.abs(change))}`;
   }
+}
+
+/** Where nothing would be left to score, nothing was measured. @param {any} part @returns {part is Sentence} */
+function isMeasured({ change }) {
+  return change !== null;
 }
 
 /** @param {Sentence} sentence */
