@@ -53,7 +53,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 
 /// The string literals in `code` that start like a key of `owners`: whole keys, and beginnings that
 /// end in a dot, to which the code adds the rest.
-fn keys_in(code: &str, owners: &BTreeSet<String>) -> BTreeSet<String> {
+fn keys_in(code: &str, english: &Messages, owners: &BTreeSet<String>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for quote in ['"', '`'] {
         for (at, _) in code.match_indices(quote) {
@@ -66,12 +66,16 @@ fn keys_in(code: &str, owners: &BTreeSet<String>) -> BTreeSet<String> {
             let owned = key
                 .split_once('.')
                 .is_some_and(|(owner, _)| owners.contains(owner));
-            if owned && (whole || beginning) && !FILES.iter().any(|file| key.ends_with(file)) {
+            if owned && (whole || beginning) && (english.contains_key(key) || !is_file(key)) {
                 found.insert(key.to_owned());
             }
         }
     }
     found
+}
+
+fn is_file(name: &str) -> bool {
+    FILES.iter().any(|ending| name.ends_with(ending))
 }
 
 /// Keys in the `data-t` attributes of the markup.
@@ -97,22 +101,36 @@ fn used(english: &Messages) -> BTreeSet<String> {
     let owners: BTreeSet<String> = owners.collect();
     let mut used = keys_in_markup(&read(&web().join("../index.html")));
     for path in sources(&web()) {
-        used.extend(keys_in(&read(&path), &owners));
+        used.extend(keys_in(&read(&path), english, &owners));
     }
     used.retain(|key| !is_optional(key));
     used
+}
+
+/// The ends of keys whose beginning is a value of the code: `${prefix}.export`.
+fn endings() -> BTreeSet<String> {
+    let code = sources(&web())
+        .iter()
+        .map(|path| read(path))
+        .collect::<String>();
+    let ends = code.split("`${").skip(1).filter_map(|part| {
+        let (template, _) = part.split_once('`')?;
+        let (_, end) = template.split_once('}')?;
+        let is_key = |c: char| c.is_ascii_lowercase() || ".-".contains(c);
+        (end.starts_with('.') && end.chars().all(is_key)).then(|| end.to_owned())
+    });
+    ends.filter(|end| !is_file(end)).collect()
 }
 
 fn is_optional(key: &str) -> bool {
     OPTIONAL.iter().any(|prefix| key.starts_with(prefix))
 }
 
-/// The key that the code names: without the plural's ending.
-fn stem(key: &str) -> &str {
-    PLURALS
-        .iter()
-        .find_map(|plural| key.strip_suffix(plural))
-        .unwrap_or(key)
+/// The key that the code names: without the plural's ending, where there is a form for all others.
+fn stem<'a>(messages: &Messages, key: &'a str) -> &'a str {
+    let stem = PLURALS.iter().find_map(|plural| key.strip_suffix(plural));
+    let plural = |stem: &&str| messages.contains_key(&format!("{stem}.other"));
+    stem.filter(plural).unwrap_or(key)
 }
 
 fn places(text: &str) -> BTreeSet<&str> {
@@ -135,7 +153,7 @@ fn every_language_has_every_message_and_no_other() {
         // Languages differ in their plural forms, so those count once.
         let keys = |messages: &Messages| -> BTreeSet<String> {
             let needed = messages.keys().filter(|key| !is_optional(key));
-            needed.map(|key| stem(key).to_owned()).collect()
+            needed.map(|key| stem(messages, key).to_owned()).collect()
         };
         let (wanted, found) = (keys(&english), keys(&own));
         let missing: Vec<_> = wanted.difference(&found).collect();
@@ -153,37 +171,22 @@ fn every_language_has_every_message_and_no_other() {
 }
 
 #[test]
-fn every_plural_has_its_last_form() {
-    for language in languages() {
-        let messages = messages(&language);
-        for key in messages.keys().filter(|key| stem(key) != key.as_str()) {
-            let other = format!("{}.other", stem(key));
-            assert!(
-                messages.contains_key(&other),
-                "{language}.json: {key} without {other}"
-            );
-        }
-    }
-}
-
-#[test]
 fn every_translation_fills_the_same_places() {
     let english = messages("en");
     for language in languages() {
-        for (key, text) in messages(&language) {
-            let original = english
-                .get(&key)
-                .or_else(|| english.get(&format!("{}.other", stem(&key))));
+        let messages = messages(&language);
+        for (key, text) in &messages {
+            let stem = stem(&messages, key);
+            let last_form = format!("{stem}.other");
+            let original = english.get(key).or_else(|| english.get(&last_form));
             let Some(original) = original else { continue };
-            let (own, wanted) = (places(&text), places(original));
-            assert!(
-                own.is_subset(&wanted),
-                "{language}.json, {key}: {own:?} of {wanted:?}"
-            );
-            // A form for one may do without the number.
-            if stem(&key) == key {
-                assert_eq!(own, wanted, "{language}.json, {key}");
-            }
+            let (own, wanted) = (places(text), places(original));
+            // A plural's other forms may do without the number.
+            let fits = match stem == key || *key == last_form {
+                true => own == wanted,
+                false => own.is_subset(&wanted),
+            };
+            assert!(fits, "{language}.json, {key}: {own:?}, English {wanted:?}");
         }
     }
 }
@@ -191,11 +194,8 @@ fn every_translation_fills_the_same_places() {
 #[test]
 fn every_key_that_the_page_uses_exists() {
     let english = messages("en");
-    let known: BTreeSet<&str> = english
-        .keys()
-        .map(|key| stem(key))
-        .chain(english.keys().map(String::as_str))
-        .collect();
+    let stems = english.keys().map(|key| stem(&english, key));
+    let known: BTreeSet<&str> = stems.chain(english.keys().map(String::as_str)).collect();
     for key in used(&english) {
         let there = match key.ends_with('.') {
             true => known.iter().any(|known| known.starts_with(&key)),
@@ -208,14 +208,16 @@ fn every_key_that_the_page_uses_exists() {
 #[test]
 fn no_message_is_left_over() {
     let english = messages("en");
-    let used = used(&english);
+    let (used, endings) = (used(&english), endings());
     let beginnings: Vec<&String> = used.iter().filter(|key| key.ends_with('.')).collect();
     for key in english.keys().filter(|key| !is_optional(key)) {
-        let named = used.contains(key) || used.contains(stem(key));
+        let stem = stem(&english, key);
+        let named = used.contains(key) || used.contains(stem);
         let begun = beginnings
             .iter()
-            .any(|beginning| key.starts_with(beginning.as_str()));
-        assert!(named || begun, "nothing uses {key}");
+            .any(|begin| key.starts_with(begin.as_str()));
+        let ended = endings.iter().any(|ending| stem.ends_with(ending.as_str()));
+        assert!(named || begun || ended, "nothing uses {key}");
     }
 }
 

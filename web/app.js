@@ -6,22 +6,23 @@
  * @typedef {import("./protocol.js").Loaded} Loaded
  * @typedef {{ name: string, parent: string | null, title: string, definition: string, own?: true }} Metric
  *
- * @typedef {object} Corrections
- * @property {(correction: { task: import("./protocol.js").Task, score: number, predicted: number }) => void} add
- *
  * @typedef {object} View
  * @property {(state?: any) => void} show `state` is what another view or a link hands over
  * @property {() => void} hide
  */
 import { ErrorBox } from "./error-box.js";
 import { fetchJson } from "./fetch-json.js";
+import { TouchstoneError } from "./protocol.js";
 
 /** The one place that views share; `page.js` makes it. */
 export class App {
   /** Hears of "metrics", "corrections", "model" and "language". */
   events = new EventTarget();
-  /** @type {Corrections | null} the user's corrections, once their store is there */
-  corrections = null;
+  /** The user's own metrics and corrections; `own/attach.js` sets them before any view is shown. */
+  /** @type {import("./own/metrics.js").OwnMetrics} */
+  own = /** @type {any} */ (null);
+  /** @type {import("./corrections.js").Corrections} */
+  corrections = /** @type {any} */ (null);
   /** @type {Metric[]} */
   #catalogue = [];
   /** @type {Metric[]} */
@@ -74,6 +75,11 @@ export class App {
     return this.#i18n.t(key, values);
   }
 
+  /** What other parts of the page say as a key with its values. @param {import("./protocol.js").Wording} wording */
+  word({ key, values }) {
+    return this.#i18n.t(key, values);
+  }
+
   /**
    * Fills an element with a message that follows a change of language by itself.
    *
@@ -105,7 +111,7 @@ export class App {
   }
 
   /**
-   * Calls the scorer with a loaded model, and again if the model is replaced meanwhile.
+   * Calls the scorer with a loaded model, and again if the model is replaced or lost meanwhile.
    *
    * @template T
    * @param {(client: import("./client.js").ScorerClient) => Promise<T>} call
@@ -118,8 +124,7 @@ export class App {
       try {
         return { value: await call(this.client), loaded };
       } catch (error) {
-        const replaced = error instanceof DOMException && error.name === "AbortError" && !signal.aborted;
-        if (!replaced) throw error;
+        if (signal.aborted || !isPassing(error)) throw error;
       }
     }
   }
@@ -140,13 +145,12 @@ export class App {
   }
 
   /**
-   * What an error of a call means for the model, and its place on the page.
+   * Shows an error at the top of the page.
    *
    * @param {unknown} error
    * @param {(() => void) | null} [retry]
    */
   error(error, retry = null) {
-    this.#keeper.heed(error);
     this.#errors.show(error, retry);
   }
 
@@ -208,6 +212,17 @@ export class App {
     this.#metrics = this.#titles = null;
     this.events.dispatchEvent(new Event(what));
   }
+}
+
+/**
+ * Whether the same call may succeed with the model that is loaded next. The client ends a chain of
+ * losses: the errors of the last are not `retryable`.
+ *
+ * @param {unknown} error
+ */
+function isPassing(error) {
+  if (error instanceof DOMException) return error.name === "AbortError"; // the scorer was closed
+  return error instanceof TouchstoneError && error.retryable;
 }
 
 /**

@@ -22,7 +22,6 @@ export class CorrectionForm {
   offer(scored) {
     this.#scored = scored;
     this.close();
-    if (!this.#app.corrections) return;
     const button = el("button", { type: "button", class: "secondary", id: "correct", "aria-expanded": "false" });
     button.setAttribute("aria-controls", "correction");
     button.addEventListener("click", () => this.#toggle(button));
@@ -57,11 +56,24 @@ export class CorrectionForm {
     const form = el("form", { class: "correction" }, label, el("div", { class: "slider" }, slider, shown), save);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#app.corrections?.add({ task, score: slider.valueAsNumber, predicted: score.score });
-      this.#root.replaceChildren(this.#thanks());
-      button.setAttribute("aria-expanded", "false");
+      this.#keep({ task, score: slider.valueAsNumber, predicted: score }, button);
     });
     return form;
+  }
+
+  /**
+   * @param {Parameters<import("./corrections.js").Corrections["add"]>[0]} correction
+   * @param {HTMLElement} button
+   */
+  async #keep(correction, button) {
+    try {
+      await this.#app.corrections.add(correction);
+    } catch (error) {
+      return this.#app.error(error, () => this.#keep(correction, button));
+    }
+    button.setAttribute("aria-expanded", "false");
+    this.#root.replaceChildren(this.#thanks());
+    button.focus();
   }
 
   #thanks() {

@@ -7,7 +7,7 @@ import { byId, el } from "./dom.js";
  *
  * @typedef {object} Component
  * @property {(scored: Scored) => void} show
- * @property {() => void} [hide] closed, or another score has come: what runs is ended
+ * @property {() => void} [stop] ends what runs: it was closed, or another score has come
  *
  * @typedef {object} Part
  * @property {string} name the keys are `answer.open.<name>` for its button and `answer.part.<name>` for its title
@@ -15,7 +15,11 @@ import { byId, el } from "./dom.js";
  */
 
 /** What can be opened below a score; the code comes when it is opened. @type {Part[]} */
-const PARTS = [];
+const PARTS = [
+  { name: "explain", load: () => import("./explanation.js") },
+  { name: "profile", load: () => import("./profile.js") },
+  { name: "map", load: () => import("./anchor-map.js") },
+];
 
 /** The place below form and score where one component at a time looks closer at the score. */
 export class InsightPanel {
@@ -52,7 +56,7 @@ export class InsightPanel {
   }
 
   close() {
-    this.#current?.hide?.();
+    this.#current?.stop?.();
     this.#current = null;
     this.#section.hidden = true;
     for (const button of document.querySelectorAll("#result-actions [aria-expanded]")) {

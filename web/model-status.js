@@ -15,6 +15,7 @@ export class ModelStatus {
   #bar = byId("progress", HTMLProgressElement);
   #label = byId("progress-label", HTMLElement);
   #reason = byId("backend-reason", HTMLElement);
+  #notice = byId("notice", HTMLElement);
   #app;
 
   /** @param {import("./app.js").App} app */
@@ -27,11 +28,12 @@ export class ModelStatus {
   }
 
   /** @param {Loaded} loaded */
-  ready({ backend, reason, seconds }) {
+  ready({ backend, why, notice, seconds }) {
     this.#row.hidden = true;
     this.#set("ready", "shell.ready", { backend: BACKENDS[backend], seconds: this.#app.number(seconds, 1) });
-    this.#line.title = reason;
-    this.#reason.textContent = reason;
+    this.#app.say(this.#reason, why.key, why.values);
+    this.#notice.hidden = !notice;
+    if (notice) this.#app.say(this.#notice, notice.key, notice.values);
   }
 
   lost() {
@@ -40,7 +42,7 @@ export class ModelStatus {
   }
 
   /** @param {Progress} progress */
-  progress({ stage, loaded, total, label }) {
+  progress({ stage, loaded, total }) {
     this.#row.hidden = false;
     if (total > 0) {
       this.#bar.max = total;
@@ -48,6 +50,7 @@ export class ModelStatus {
     } else {
       this.#bar.removeAttribute("value");
     }
+    const label = this.#app.t(`shell.stage.${stage}`);
     this.#label.textContent = stage === "download" && total > 0 ? `${label}: ${this.#size(loaded, total)}` : label;
   }
 
@@ -67,7 +70,6 @@ export class ModelStatus {
    */
   #set(state, key, values) {
     this.#line.dataset.state = state;
-    this.#line.removeAttribute("title");
     this.#app.say(this.#line, key, values);
   }
 }

@@ -5,12 +5,9 @@ import { TouchstoneError } from "./protocol.js";
 
 /** @typedef {import("./protocol.js").Loaded} Loaded */
 
-/** Errors after which the model has to be loaded again. */
-const NEEDS_LOAD = ["worker", "deadline", "panic", "device", "memory", "not-loaded"];
-
 /** Keeps one model loaded and says how it stands. */
 export class ModelKeeper {
-  client = new ScorerClient({ onLost: () => this.#forget() });
+  client = new ScorerClient({ onLost: () => this.#forget(), onRestart: (loading) => this.#follow(loading) });
   /** Whether a model is loaded. */
   ready = false;
   /** Why no model can ever be loaded in this browser, or "". */
@@ -38,13 +35,18 @@ export class ModelKeeper {
       backend: settings.get("backend"),
       onProgress: (progress) => this.#status.progress(progress),
     });
+    this.#follow(loading);
+    return loading;
+  }
+
+  /** @param {Promise<Loaded>} loading the model that counts from now on */
+  #follow(loading) {
     this.#model = loading;
     this.#status.loading();
     loading.then(
       (loaded) => this.#model === loading && this.#loaded(loaded),
       (error) => this.#model === loading && this.#failed(error),
     );
-    return loading;
   }
 
   /** The model as it is wanted now, even if the choice changes while it loads. */
@@ -58,11 +60,6 @@ export class ModelKeeper {
         if (loading === this.#model || this.#model === null) throw error;
       }
     }
-  }
-
-  /** @param {unknown} error of a call: after some the model is gone */
-  heed(error) {
-    if (error instanceof TouchstoneError && NEEDS_LOAD.includes(error.kind)) this.#forget();
   }
 
   /** @param {Loaded} loaded */

@@ -4,6 +4,7 @@ import { App } from "./app.js";
 import { byId } from "./dom.js";
 import { chooseLanguage, I18n } from "./i18n.js";
 import { ModelKeeper } from "./model.js";
+import { attachOwnData } from "./own/attach.js";
 import { Router } from "./router.js";
 import { applyTheme, Settings } from "./settings.js";
 import { wireSettings } from "./settings-dialog.js";
@@ -13,6 +14,9 @@ import { openShared } from "./share.js";
 const ROUTES = [
   { name: "answer", load: () => import("./views/answer.js") },
   { name: "compare", load: () => import("./views/compare.js") },
+  { name: "file", load: () => import("./views/file.js") },
+  { name: "metrics", load: () => import("./views/metrics.js") },
+  { name: "corrections", load: () => import("./views/corrections.js") },
 ];
 
 const settings = new Settings();
@@ -22,6 +26,7 @@ const app = new App({
   navigate: (view, state) => open(() => router.go(view, state)),
   keeper: (app) => new ModelKeeper(app),
 });
+
 const router = new Router(ROUTES, app, openLink);
 
 /**
@@ -60,6 +65,7 @@ async function start() {
   applyTheme(settings.get("theme"));
   app.reload().catch(() => {}); // shown by the keeper
   loadCatalogue();
+  attachOwnData(app).catch((error) => app.error(error));
   try {
     await app.use(chooseLanguage(settings.get("language"), navigator.languages));
   } catch (error) {

@@ -1,6 +1,7 @@
 // @ts-check
 import { byId, el } from "./dom.js";
 import { drawGauge, rangeOf } from "./gauge.js";
+import { mount as mountAdjustment } from "./own/adjustment.js";
 import { Receipt } from "./receipt.js";
 
 /**
@@ -30,6 +31,7 @@ export class ResultView {
   #panel;
   #correction;
   #receipt;
+  #adjustment;
   /** @type {Scored | null} */
   #scored = null;
 
@@ -43,6 +45,7 @@ export class ResultView {
     this.#panel = panel;
     this.#correction = correction;
     this.#receipt = new Receipt(app);
+    this.#adjustment = mountAdjustment(byId("result-adjusted", HTMLElement), app);
     for (const change of ["language", "metrics", "corrections"]) {
       app.events.addEventListener(change, () => this.#redraw());
     }
@@ -114,6 +117,7 @@ export class ResultView {
     text("result-score", this.#app.number(score.score, 1));
     text("result-rounded", this.#app.t("answer.rounded", { rounded: score.rounded }));
     drawGauge(byId("gauge", HTMLElement), score, this.#app);
+    this.#adjustment.show({ task, score });
     this.#showKey(score);
     this.#showDoubt(score);
     this.#showClaim(score, claim);
@@ -224,9 +228,9 @@ export class ResultView {
    * @param {TimedScore} score
    * @param {Loaded} loaded
    */
-  #showFacts({ milliseconds, receipt, support }, { backend, reason }) {
+  #showFacts({ milliseconds, receipt, support }, { backend, why }) {
     text("result-backend", BACKENDS[backend]);
-    text("result-reason", reason);
+    text("result-reason", this.#app.word(why));
     const digits = milliseconds < 10 ? 1 : 0;
     text("result-time", this.#app.t("answer.milliseconds", { time: this.#app.number(milliseconds, digits) }));
     text("result-tokens", this.#app.t("answer.tokens", { count: receipt.tokens }));

@@ -66,6 +66,11 @@ export class TaskForm {
     this.markLanguages();
   }
 
+  /** @param {string} name a metric of the list */
+  set metric(name) {
+    this.#setMetric(name);
+  }
+
   /**
    * @param {string} metric
    * @param {string} [definition]

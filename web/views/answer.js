@@ -68,13 +68,14 @@ class AnswerView {
     if (/Mac|iPhone|iPad/.test(navigator.platform)) byId("score-keys", HTMLElement).textContent = "⌘ Enter";
   }
 
-  /** @param {Shared} [shared] */
-  show(shared) {
-    if (!shared?.task) return;
-    this.#form.task = shared.task;
+  /** @param {{ metric?: string, task?: Task, result?: Shared["result"] }} [state] a task is scored at once */
+  show({ metric, task, result } = {}) {
+    if (metric) this.#form.metric = metric;
+    if (!task) return this.#refresh();
+    this.#form.task = task;
     byId("examples-details", HTMLDetailsElement).open = false;
     this.#refresh();
-    this.#start(shared.result);
+    this.#start(result);
   }
 
   hide() {}
