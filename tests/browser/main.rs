@@ -3,9 +3,11 @@
 //! `cargo xtask test` builds the page and names it, Chromium and ChromeDriver in the environment;
 //! without them these tests say so and fail.
 
+mod access;
 #[path = "../common/mod.rs"]
 mod common;
 mod page;
+mod shell;
 
 use std::path::Path;
 

@@ -32,6 +32,8 @@ pub fn variable(name: &str) -> PathBuf {
 pub struct Page {
     /// The WebDriver session.
     pub client: Client,
+    /// Where the page is, with a slash at the end.
+    pub address: String,
     driver: Child,
     profile: tempfile::TempDir,
     _one: MutexGuard<'static, ()>,
@@ -51,6 +53,7 @@ impl Page {
         client.goto(&address).await.unwrap();
         Self {
             client,
+            address,
             driver,
             profile,
             _one: one,
