@@ -18,7 +18,6 @@ import { TouchstoneError } from "./protocol.js";
 export class App {
   /** Hears of "metrics", "corrections", "model" and "language". */
   events = new EventTarget();
-  /** The user's own metrics and corrections; `own/attach.js` sets them before any view is shown. */
   /** @type {import("./own/metrics.js").OwnMetrics} */
   own = /** @type {any} */ (null);
   /** @type {import("./corrections.js").Corrections} */
@@ -36,6 +35,9 @@ export class App {
   #errors;
   #navigate;
   #keeper;
+  #openOwnData;
+  /** @type {Promise<void> | null} */
+  #ownData = null;
 
   /**
    * @param {object} parts
@@ -43,12 +45,14 @@ export class App {
    * @param {import("./settings.js").Settings} parts.settings
    * @param {(view: string, state?: unknown) => void} parts.navigate
    * @param {(app: App) => import("./model.js").ModelKeeper} parts.keeper
+   * @param {() => Promise<void>} parts.openOwnData sets `own` and `corrections`
    */
-  constructor({ i18n, settings, navigate, keeper }) {
+  constructor({ i18n, settings, navigate, keeper, openOwnData }) {
     this.#i18n = i18n;
     this.#settings = settings;
     this.#navigate = navigate;
     this.#errors = new ErrorBox((key, values) => i18n.t(key, values));
+    this.#openOwnData = openOwnData;
     this.#keeper = keeper(this);
   }
 
@@ -157,6 +161,15 @@ export class App {
   /** Takes an error away that no longer holds. */
   clearError() {
     this.#errors.hide();
+  }
+
+  /** Resolves once the user's own metrics and corrections are here; opens them if needed. */
+  ownData() {
+    this.#ownData ??= this.#openOwnData().catch((error) => {
+      this.#ownData = null; // tried again by the next who asks
+      throw error;
+    });
+    return this.#ownData;
   }
 
   /** The catalogue, its titles in the page's language, then the user's own metrics. */

@@ -1,5 +1,6 @@
 // @ts-check
 import { byId, el } from "./dom.js";
+import { loadStyles } from "./load-style.js";
 
 /**
  * @typedef {import("./app.js").App} App
@@ -11,14 +12,15 @@ import { byId, el } from "./dom.js";
  *
  * @typedef {object} Part
  * @property {string} name the keys are `answer.open.<name>` for its button and `answer.part.<name>` for its title
+ * @property {string[]} styles style sheets of its own
  * @property {() => Promise<{ mount: (root: HTMLElement, app: App) => Component }>} load
  */
 
 /** What can be opened below a score; the code comes when it is opened. @type {Part[]} */
 const PARTS = [
-  { name: "explain", load: () => import("./explanation.js") },
-  { name: "profile", load: () => import("./profile.js") },
-  { name: "map", load: () => import("./anchor-map.js") },
+  { name: "explain", styles: ["explanation.css"], load: () => import("./explanation.js") },
+  { name: "profile", styles: ["profile.css", "explanation.css"], load: () => import("./profile.js") },
+  { name: "map", styles: ["anchor-map.css"], load: () => import("./anchor-map.js") },
 ];
 
 /** The place below form and score where one component at a time looks closer at the score. */
@@ -84,13 +86,14 @@ export class InsightPanel {
    * @param {Part} part
    * @param {HTMLElement} button
    */
-  async #open({ name, load }, button) {
+  async #open(part, button) {
+    const { name } = part;
     this.close();
     const scored = this.#scored;
     if (!scored) return;
     this.#opener = button;
     try {
-      const { root, component } = this.#mounted.get(name) ?? (await this.#mount(name, load));
+      const { root, component } = this.#mounted.get(name) ?? (await this.#mount(part));
       this.#body.replaceChildren(root);
       this.#app.say(this.#title, `answer.part.${name}`);
       this.#section.hidden = false;
@@ -103,12 +106,9 @@ export class InsightPanel {
     }
   }
 
-  /**
-   * @param {string} name
-   * @param {Part["load"]} load
-   */
-  async #mount(name, load) {
-    const { mount } = await load();
+  /** @param {Part} part */
+  async #mount({ name, styles, load }) {
+    const [{ mount }] = await Promise.all([load(), loadStyles(styles)]);
     const root = el("div");
     const made = { root, component: mount(root, this.#app) };
     this.#mounted.set(name, made);

@@ -3,8 +3,8 @@
 import { App } from "./app.js";
 import { byId } from "./dom.js";
 import { chooseLanguage, I18n } from "./i18n.js";
+import { loadStyles } from "./load-style.js";
 import { ModelKeeper } from "./model.js";
-import { attachOwnData } from "./own/attach.js";
 import { Router } from "./router.js";
 import { applyTheme, Settings } from "./settings.js";
 import { wireSettings } from "./settings-dialog.js";
@@ -12,11 +12,11 @@ import { openShared } from "./share.js";
 
 /** The views in the order of the navigation; each needs the message `shell.view.<name>`. */
 const ROUTES = [
-  { name: "answer", load: () => import("./views/answer.js") },
-  { name: "compare", load: () => import("./views/compare.js") },
-  { name: "file", load: () => import("./views/file.js") },
-  { name: "metrics", load: () => import("./views/metrics.js") },
-  { name: "corrections", load: () => import("./views/corrections.js") },
+  { name: "answer", styles: [], load: () => import("./views/answer.js") },
+  { name: "compare", styles: ["compare.css"], load: () => import("./views/compare.js") },
+  { name: "file", styles: ["file.css"], load: () => import("./views/file.js") },
+  { name: "metrics", styles: ["own.css", "anchor-map.css"], load: () => withOwnData(import("./views/metrics.js")) },
+  { name: "corrections", styles: ["own.css"], load: () => withOwnData(import("./views/corrections.js")) },
 ];
 
 const settings = new Settings();
@@ -25,6 +25,7 @@ const app = new App({
   settings,
   navigate: (view, state) => open(() => router.go(view, state)),
   keeper: (app) => new ModelKeeper(app),
+  openOwnData,
 });
 
 const router = new Router(ROUTES, app, openLink);
@@ -61,11 +62,25 @@ async function loadCatalogue() {
   }
 }
 
+/**
+ * What a view needs that shows the user's own metrics or corrections.
+ *
+ * @template T
+ * @param {Promise<T>} view
+ */
+async function withOwnData(view) {
+  await app.ownData();
+  return view;
+}
+
+async function openOwnData() {
+  const [{ attachOwnData }] = await Promise.all([import("./own/attach.js"), loadStyles(["own.css"])]);
+  await attachOwnData(app);
+}
+
+/** First the page that is asked for, then what it can wait for. */
 async function start() {
   applyTheme(settings.get("theme"));
-  app.reload().catch(() => {}); // shown by the keeper
-  loadCatalogue();
-  attachOwnData(app).catch((error) => app.error(error));
   try {
     await app.use(chooseLanguage(settings.get("language"), navigator.languages));
   } catch (error) {
@@ -73,6 +88,19 @@ async function start() {
   }
   wireSettings(app);
   await open(() => router.follow());
+  await painted();
+  performance.mark("shown");
+  app.model().catch(() => {}); // shown by the keeper
+  loadCatalogue();
+  app.ownData().catch((error) => app.error(error));
+}
+
+/** Resolves after the next frame; soon in a tab that shows none. */
+function painted() {
+  return new Promise((resolve) => {
+    requestAnimationFrame(() => setTimeout(resolve));
+    setTimeout(resolve, 500);
+  });
 }
 
 byId("skip", HTMLAnchorElement).addEventListener("click", (event) => {

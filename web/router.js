@@ -1,5 +1,6 @@
 // @ts-check
 import { byId, el } from "./dom.js";
+import { loadStyles } from "./load-style.js";
 
 /**
  * @typedef {import("./app.js").App} App
@@ -7,6 +8,7 @@ import { byId, el } from "./dom.js";
  *
  * @typedef {object} Route
  * @property {string} name the fragment, and the key `shell.view.<name>` of its words
+ * @property {string[]} styles style sheets of its own
  * @property {() => Promise<{ mount: (root: HTMLElement, app: App) => View }>} load
  */
 
@@ -86,10 +88,11 @@ export class Router {
   }
 
   /** @param {Route} route */
-  #view({ name, load }) {
+  #view({ name, styles, load }) {
     const known = this.#mounted.get(name);
     if (known) return known;
-    const view = load().then(({ mount }) => mount(this.#section(name), this.#app));
+    const parts = Promise.all([load(), loadStyles(styles)]);
+    const view = parts.then(([{ mount }]) => mount(this.#section(name), this.#app));
     view.catch(() => this.#mounted.delete(name)); // a failed download is tried again
     this.#mounted.set(name, view);
     return view;

@@ -133,6 +133,7 @@ class AnswerView {
     try {
       const call = this.#app.run((client) => client.score(task, { signal: mine.signal }), mine.signal);
       const { value, loaded } = await call;
+      await this.#app.ownData(); // corrections may adjust the score
       this.#scored = task;
       this.#result.show({ task, score: value, loaded, claim });
       this.#result.mark(!this.#form.holds(task));
