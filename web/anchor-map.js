@@ -6,6 +6,7 @@
 import { el } from "./dom.js";
 import { MapCard } from "./map/card.js";
 import { OWN, familiesOf, swatch } from "./map/families.js";
+import { MapLegend } from "./map/legend.js";
 import { locate } from "./map/locations.js";
 import { placeAmong } from "./map/placement.js";
 import { MapView } from "./map/view.js";
@@ -46,7 +47,7 @@ class AnchorMap {
   #caption = el("p", { class: "caption" });
   #frame = el("div", { class: "map-frame" });
   #hint = el("p", { class: "caption" });
-  #legend = el("details", { class: "map-legend" });
+  #legend;
   #card;
   #view;
   /** @type {Data | null} */
@@ -66,10 +67,13 @@ class AnchorMap {
     this.#card = new MapCard((id, pinned) => this.#describe(id, pinned));
     const buttons = this.#buttons();
     this.#view = new MapView(app.t("map.label"), buttons, (point, how) => this.#onPoint(point, how));
+    this.#legend = new MapLegend(app, (family) => this.#view.highlightFamily(family));
     this.#frame.append(this.#view.element, this.#card.element, buttons);
     this.#frame.addEventListener("keydown", (event) => event.key === "Escape" && this.#escape(event));
     root.classList.add("anchor-map");
-    root.append(el("div", { class: "anchor-parts" }, this.#bars, this.#caption, this.#frame, this.#hint, this.#legend));
+    root.append(
+      el("div", { class: "anchor-parts" }, this.#bars, this.#caption, this.#frame, this.#hint, this.#legend.element),
+    );
     for (const type of ["metrics", "language"]) app.events.addEventListener(type, () => this.#again());
     this.clear();
   }
@@ -92,7 +96,7 @@ class AnchorMap {
     this.#drawBars();
     this.#showMap(layout !== null);
     if (!layout) return;
-    this.#drawLegend();
+    this.#legend.draw();
     this.#drawMap(layout, new Map());
     const own = await this.#locateOwn();
     if (turn === this.#turn && own.size > 0) this.#drawMap(layout, own);
@@ -131,7 +135,9 @@ class AnchorMap {
     const [low, high] = [Math.min(...values), Math.max(...values)];
     const families = familiesOf(this.#app);
     this.#bars.setAttribute("aria-label", this.#app.t("map.bars"));
-    this.#bars.replaceChildren(...this.#anchors.map((anchor) => this.#bar(anchor, (anchor.similarity - low) / (high - low || 1), families)));
+    this.#bars.replaceChildren(
+      ...this.#anchors.map((anchor) => this.#bar(anchor, (anchor.similarity - low) / (high - low || 1), families)),
+    );
     const range = { low: this.#app.number(low, 3), high: this.#app.number(high, 3) };
     this.#caption.textContent = high > low ? this.#app.t("map.scale", range) : "";
   }
@@ -146,7 +152,14 @@ class AnchorMap {
     const bar = el("span", { class: "anchor-bar", "aria-hidden": "true" });
     bar.style.setProperty("--share", String(share));
     const title = el("span", { class: "anchor-title" }, this.#app.title(metric));
-    const item = el("li", { "data-metric": metric }, family ? swatch(family) : "", title, bar, el("span", { class: "anchor-value" }, this.#app.number(similarity, 3)));
+    const item = el(
+      "li",
+      { "data-metric": metric },
+      family ? swatch(family) : "",
+      title,
+      bar,
+      el("span", { class: "anchor-value" }, this.#app.number(similarity, 3)),
+    );
     item.addEventListener("pointerenter", () => this.#view.highlight(metric));
     item.addEventListener("pointerleave", () => this.#view.highlight(""));
     return item;
@@ -156,7 +169,7 @@ class AnchorMap {
 
   /** @param {boolean} shown */
   #showMap(shown) {
-    for (const part of [this.#frame, this.#legend]) part.hidden = !shown;
+    for (const part of [this.#frame, this.#legend.element]) part.hidden = !shown;
     this.#hint.textContent = this.#app.t(shown ? (this.#data?.score ? "map.hint" : "map.hint.own") : "map.none");
     this.#view.element.setAttribute("aria-label", this.#app.t("map.label"));
   }
@@ -175,8 +188,20 @@ class AnchorMap {
       const member = members.get(family.key) ?? 0;
       members.set(family.key, member + 1);
       const near = (rank.get(metric) ?? Infinity) < LINES;
-      const priority = rank.has(metric) ? 1 + (rank.get(metric) ?? 0) : 20 + (family.key ? member : 3) * metrics.length + index;
-      return { id: metric, kind: /** @type {const} */ ("anchor"), x, y, title: this.#app.title(metric), family, priority, near, spoken: this.#spoken(metric, family.title) };
+      const priority = rank.has(metric)
+        ? 1 + (rank.get(metric) ?? 0)
+        : 20 + (family.key ? member : 3) * metrics.length + index;
+      return {
+        id: metric,
+        kind: /** @type {const} */ ("anchor"),
+        x,
+        y,
+        title: this.#app.title(metric),
+        family,
+        priority,
+        near,
+        spoken: this.#spoken(metric, family.title),
+      };
     });
     const ownPoints = [...own].flatMap(([name, found]) => this.#ownPoint(name, name, found, places, 9));
     this.#view.draw([...anchors, ...ownPoints, ...this.#placed(places)]);
@@ -184,7 +209,11 @@ class AnchorMap {
 
   /** The answer, or the metric being written. @param {Map<string, { x: number, y: number }>} places @returns {Point[]} */
   #placed(places) {
-    if (this.#data?.draft) return this.#ownPoint(DRAFT, this.#data.draft.name, this.#anchors, places, 0).map((point) => ({ ...point, kind: "answer" }));
+    if (this.#data?.draft)
+      return this.#ownPoint(DRAFT, this.#data.draft.name, this.#anchors, places, 0).map((point) => ({
+        ...point,
+        kind: "answer",
+      }));
     const place = placeAmong(this.#anchors, places);
     if (!place) return [];
     const title = this.#app.t("map.answer");
@@ -203,7 +232,20 @@ class AnchorMap {
   #ownPoint(id, name, anchors, places, priority) {
     const place = placeAmong(anchors, places);
     const title = name || this.#app.t("map.draft");
-    return place ? [{ id, kind: "own", ...place, title, family: OWN, priority, near: false, spoken: this.#app.t("map.point.own", { title }) }] : [];
+    return place
+      ? [
+          {
+            id,
+            kind: "own",
+            ...place,
+            title,
+            family: OWN,
+            priority,
+            near: false,
+            spoken: this.#app.t("map.point.own", { title }),
+          },
+        ]
+      : [];
   }
 
   /**
@@ -214,7 +256,9 @@ class AnchorMap {
     const similarity = this.#anchors.find((anchor) => anchor.metric === metric)?.similarity;
     const title = this.#app.title(metric);
     const named = family ? this.#app.t("map.point", { title, family }) : title;
-    return similarity === undefined ? named : `${named}. ${this.#app.t("map.similarity", { similarity: this.#app.number(similarity, 3) })}`;
+    return similarity === undefined
+      ? named
+      : `${named}. ${this.#app.t("map.similarity", { similarity: this.#app.number(similarity, 3) })}`;
   }
 
   // --- Card ---
@@ -224,7 +268,8 @@ class AnchorMap {
    * @param {"hover" | "focus" | "pick"} how
    */
   #onPoint(point, how) {
-    for (const item of this.#bars.children) item.classList.toggle("active", item instanceof HTMLElement && item.dataset.metric === point?.id);
+    for (const item of this.#bars.children)
+      item.classList.toggle("active", item instanceof HTMLElement && item.dataset.metric === point?.id);
     const place = point && this.#view.placeOf(point.id);
     if (place) this.#card.show(point.id, place, how === "pick");
     else if (how === "pick") this.#card.hide();
@@ -246,10 +291,16 @@ class AnchorMap {
   #describe(id, pinned) {
     if (id === ANSWER) return [el("strong", {}, this.#app.t("map.answer")), el("p", {}, this.#app.t("map.answer.how"))];
     const draft = this.#data?.draft;
-    const metric = id === DRAFT && draft ? { ...draft, title: draft.name, own: true } : this.#app.metrics().find(({ name }) => name === id);
+    const metric =
+      id === DRAFT && draft
+        ? { ...draft, title: draft.name, own: true }
+        : this.#app.metrics().find(({ name }) => name === id);
     const family = familiesOf(this.#app).get(id);
     const similarity = this.#anchors.find((anchor) => anchor.metric === id)?.similarity;
-    const facts = [family?.title, similarity !== undefined && this.#app.t("map.similarity", { similarity: this.#app.number(similarity, 3) })];
+    const facts = [
+      family?.title,
+      similarity !== undefined && this.#app.t("map.similarity", { similarity: this.#app.number(similarity, 3) }),
+    ];
     return [
       el("strong", { dir: "auto" }, metric?.title || this.#app.t("map.draft")),
       el("p", { class: "muted" }, facts.filter(Boolean).join(" · ")),
@@ -264,7 +315,9 @@ class AnchorMap {
     button.addEventListener("click", () => {
       const metric = this.#app.metrics().find(({ name }) => name === id);
       const { definition: _, ...texts } = /** @type {Task} */ (this.#data?.task);
-      this.#app.show("answer", { task: { ...texts, metric: id, ...(metric?.own && { definition: metric.definition }) } });
+      this.#app.show("answer", {
+        task: { ...texts, metric: id, ...(metric?.own && { definition: metric.definition }) },
+      });
     });
     return button;
   }
@@ -278,32 +331,14 @@ class AnchorMap {
       ["⤢", "map.zoom-all", () => this.#view.reset()],
     ]);
     const buttons = actions.map(([sign, key, act]) => {
-      const button = el("button", { type: "button", class: "secondary", "data-t-label": key, "aria-label": this.#app.t(key) }, sign);
+      const button = el(
+        "button",
+        { type: "button", class: "secondary", "data-t-label": key, "aria-label": this.#app.t(key) },
+        sign,
+      );
       button.addEventListener("click", act);
       return button;
     });
     return el("div", { class: "map-buttons" }, ...buttons);
-  }
-
-  #drawLegend() {
-    const open = this.#legend.hasAttribute("open");
-    const families = [...new Map([...familiesOf(this.#app).values()].map((family) => [family.key, family])).values()];
-    families.sort((a, b) => Number(a.key === "") - Number(b.key === ""));
-    const list = el("ul", {}, ...families.map((family) => el("li", {}, this.#legendButton(family))));
-    this.#legend.replaceChildren(el("summary", {}, this.#app.t("map.families")), list);
-    this.#legend.toggleAttribute("open", open);
-  }
-
-  /** @param {import("./map/families.js").Family} family */
-  #legendButton(family) {
-    const title = family.title || this.#app.t(family === OWN ? "map.own" : "map.alone");
-    const button = el("button", { type: "button", class: "secondary", "aria-pressed": "false" }, swatch(family), title);
-    button.addEventListener("click", () => {
-      const on = button.getAttribute("aria-pressed") !== "true";
-      for (const other of this.#legend.querySelectorAll("[aria-pressed]")) other.setAttribute("aria-pressed", "false");
-      button.setAttribute("aria-pressed", String(on));
-      this.#view.highlightFamily(on ? family.key || "-" : "");
-    });
-    return button;
   }
 }

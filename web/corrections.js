@@ -190,7 +190,9 @@ export class Corrections {
 
   /** @returns {string} JSON lines as `touchstone train` reads them */
   exported() {
-    return this.all().map((correction) => `${JSON.stringify(rowOf(correction))}\n`).join("");
+    return this.all()
+      .map((correction) => `${JSON.stringify(rowOf(correction))}\n`)
+      .join("");
   }
 
   /**
@@ -212,7 +214,15 @@ export class Corrections {
       if (old?.score === row.score) return (outcome.same += 1);
       outcome[old ? "replaced" : "added"] += 1;
       const now = Date.now();
-      taken.set(key, { id: newId(), created: now + index, predicted: null, bundle: null, ...old, ...row, changed: now });
+      taken.set(key, {
+        id: newId(),
+        created: now + index,
+        predicted: null,
+        bundle: null,
+        ...old,
+        ...row,
+        changed: now,
+      });
     });
     if (taken.size > 0) await this.#records.put(...taken.values());
     return outcome;

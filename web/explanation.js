@@ -77,7 +77,11 @@ class Explanation {
     this.#draw();
     if (!task || this.#found.has(part)) return;
     const words = this.#app.t("explain.busy");
-    const found = await this.#job.run(words, (client, options) => client.explain(task, { part, ...options }), () => this.#choose(part));
+    const found = await this.#job.run(
+      words,
+      (client, options) => client.explain(task, { part, ...options }),
+      () => this.#choose(part),
+    );
     if (!found || this.#task !== task) return;
     this.#found.set(part, { score: found.score, parts: found.parts.filter(isMeasured) });
     if (this.#part === part) this.#draw();
@@ -86,9 +90,16 @@ class Explanation {
   #draw() {
     const text = this.#task?.[this.#part] ?? "";
     const found = this.#found.get(this.#part);
-    if (!found) return this.#body.replaceChildren(...(text.trim() ? [] : [el("p", { class: "muted" }, this.#app.t("explain.empty"))]));
+    if (!found)
+      return this.#body.replaceChildren(
+        ...(text.trim() ? [] : [el("p", { class: "muted" }, this.#app.t("explain.empty"))]),
+      );
     if (found.parts.length === 0) return this.#body.replaceChildren(el("p", {}, this.#app.t("explain.none")));
-    const pairs = found.parts.map((sentence) => ({ sentence, painted: this.#paint(sentence, text, found), row: this.#row(sentence, text, found) }));
+    const pairs = found.parts.map((sentence) => ({
+      sentence,
+      painted: this.#paint(sentence, text, found),
+      row: this.#row(sentence, text, found),
+    }));
     for (const { painted, row } of pairs) link(painted, row);
     this.#body.replaceChildren(
       el("p", {}, this.#app.t("explain.summary", { score: this.#number(found.score), count: found.parts.length })),
@@ -135,7 +146,12 @@ class Explanation {
       return between ? [between, painted] : [painted];
     });
     const label = this.#app.t("explain.painted");
-    return el("div", { class: "explain-text", dir: "auto", lang: languageOf(text) || undefined, role: "group", "aria-label": label }, ...pieces, text.slice(end));
+    return el(
+      "div",
+      { class: "explain-text", dir: "auto", lang: languageOf(text) || undefined, role: "group", "aria-label": label },
+      ...pieces,
+      text.slice(end),
+    );
   }
 
   /**
@@ -147,14 +163,32 @@ class Explanation {
     const span = el("span", { class: `sentence ${signOf(sentence)}` }, text.slice(sentence.start, sentence.end));
     span.style.setProperty("--strength", strength(sentence, found).toFixed(3));
     // The number is an ornament of the paint: the list speaks it.
-    if (signOf(sentence) !== "level") span.append(el("span", { class: "sentence-change", "aria-hidden": "true", dir: "ltr" }, this.#signed(sentence.change)));
+    if (signOf(sentence) !== "level")
+      span.append(
+        el("span", { class: "sentence-change", "aria-hidden": "true", dir: "ltr" }, this.#signed(sentence.change)),
+      );
     return span;
   }
 
   #legend() {
     const item = (/** @type {string} */ sign, /** @type {string} */ key) =>
-      el("li", {}, el("span", { class: `sentence ${sign}`, "aria-hidden": "true" }, sign === "level" ? "0" : sign === "up" ? "+" : "−"), this.#app.t(key));
-    return el("ul", { class: "explain-legend" }, item("up", "explain.up"), item("down", "explain.down"), item("level", "explain.level"));
+      el(
+        "li",
+        {},
+        el(
+          "span",
+          { class: `sentence ${sign}`, "aria-hidden": "true" },
+          sign === "level" ? "0" : sign === "up" ? "+" : "−",
+        ),
+        this.#app.t(key),
+      );
+    return el(
+      "ul",
+      { class: "explain-legend" },
+      item("up", "explain.up"),
+      item("down", "explain.down"),
+      item("level", "explain.level"),
+    );
   }
 
   // --- List ---
@@ -191,7 +225,7 @@ class Explanation {
   }
 }
 
-/** Where nothing would be left to score, nothing was measured. @param {any} part @returns {part is Sentence} */
+/** Where nothing would be left to score, nothing was measured. @param {any} part */
 function isMeasured({ change }) {
   return change !== null;
 }
@@ -215,7 +249,9 @@ function strength({ change }, { parts }) {
  * @param {P[]} pairs
  */
 function bySize(pairs) {
-  return [...pairs].sort((a, b) => Math.abs(b.sentence.change) - Math.abs(a.sentence.change) || a.sentence.start - b.sentence.start);
+  return [...pairs].sort(
+    (a, b) => Math.abs(b.sentence.change) - Math.abs(a.sentence.change) || a.sentence.start - b.sentence.start,
+  );
 }
 
 /**

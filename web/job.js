@@ -49,7 +49,10 @@ export class Job {
     const mine = new AbortController();
     this.#running = mine;
     this.#show(words);
-    const options = { signal: mine.signal, onProgress: (/** @type {any} */ progress) => this.#running === mine && this.#progress(progress) };
+    const options = {
+      signal: mine.signal,
+      onProgress: (/** @type {any} */ progress) => this.#running === mine && this.#progress(progress),
+    };
     try {
       return (await this.#app.run((client) => call(client, options), mine.signal)).value;
     } catch (error) {

@@ -71,7 +71,16 @@ class ProfileView {
     this.#table = new ProfileTable(app, pick);
     this.#detail = new ProfileDetail(app, () => this.#leave());
     root.classList.add("profile");
-    this.#body.append(this.#summary, this.#cut, this.#strip.element, this.#strip.tip, this.#scale(), this.#detail.element, this.#table.element, this.#exports());
+    this.#body.append(
+      this.#summary,
+      this.#cut,
+      this.#strip.element,
+      this.#strip.tip,
+      this.#scale(),
+      this.#detail.element,
+      this.#table.element,
+      this.#exports(),
+    );
     root.append(this.#job.element, this.#body);
     app.events.addEventListener("language", () => this.#draw());
   }
@@ -88,7 +97,11 @@ class ProfileView {
     this.#detail.hide();
     const own = this.#app.metrics().filter((metric) => metric.own);
     const words = this.#app.t("profile.busy", { count: this.#app.metrics().length });
-    const profile = await this.#job.run(words, (client, options) => client.profile(task, { own, ...options }), () => this.show(task));
+    const profile = await this.#job.run(
+      words,
+      (client, options) => client.profile(task, { own, ...options }),
+      () => this.show(task),
+    );
     if (!profile || this.#task !== task) return;
     this.#profile = profile;
     this.#draw();
@@ -102,12 +115,25 @@ class ProfileView {
     this.#entries = scores.map((result) => {
       const metric = metrics.get(result.metric);
       const own = metric?.own ?? false;
-      const family = own ? this.#app.t("map.own") : (families.get(result.metric)?.title ?? "") || this.#app.t("map.alone");
+      const family = own
+        ? this.#app.t("map.own")
+        : (families.get(result.metric)?.title ?? "") || this.#app.t("map.alone");
       const [title, definition] = [metric?.title ?? result.metric, metric?.definition ?? ""];
-      return { result, title, family, definition, own, words: `${title} ${result.metric} ${family} ${definition}`.toLowerCase() };
+      return {
+        result,
+        title,
+        family,
+        definition,
+        own,
+        words: `${title} ${result.metric} ${family} ${definition}`.toLowerCase(),
+      };
     });
     const unsure = scores.filter(({ abstain }) => abstain).length;
-    this.#summary.textContent = this.#app.t("profile.summary", { count: scores.length, unsure, seconds: this.#app.number(milliseconds / 1000, 1) });
+    this.#summary.textContent = this.#app.t("profile.summary", {
+      count: scores.length,
+      unsure,
+      seconds: this.#app.number(milliseconds / 1000, 1),
+    });
     this.#cut.hidden = !truncated;
     this.#cut.textContent = truncated ? this.#app.t("answer.cut", { ...truncated }) : "";
     this.#strip.draw(this.#byFamily());
@@ -133,7 +159,15 @@ class ProfileView {
     });
     const unsure = el("span", { class: "heat-cell unsure" }, this.#app.number(5));
     unsure.style.setProperty("--score", "5");
-    return el("p", { class: "heat-scale caption" }, this.#app.say(el("span"), "profile.scale.low"), ...steps, this.#app.say(el("span"), "profile.scale.high"), unsure, this.#app.say(el("span"), "profile.unsure"));
+    return el(
+      "p",
+      { class: "heat-scale caption" },
+      this.#app.say(el("span"), "profile.scale.low"),
+      ...steps,
+      this.#app.say(el("span"), "profile.scale.high"),
+      unsure,
+      this.#app.say(el("span"), "profile.unsure"),
+    );
   }
 
   /** @param {Entry} entry */
@@ -160,14 +194,43 @@ class ProfileView {
       made.addEventListener("click", act);
       return made;
     };
-    return el("div", { class: "detail-actions" }, button("profile.csv", () => this.#saveCsv()), button("profile.json", () => this.#saveJson()));
+    return el(
+      "div",
+      { class: "detail-actions" },
+      button("profile.csv", () => this.#saveCsv()),
+      button("profile.json", () => this.#saveJson()),
+    );
   }
 
   #saveCsv() {
-    const header = ["metric", "title", "family", "score", "rounded", "low", "high", "coverage", "support", "not_sure", "doubts"];
+    const header = [
+      "metric",
+      "title",
+      "family",
+      "score",
+      "rounded",
+      "low",
+      "high",
+      "coverage",
+      "support",
+      "not_sure",
+      "doubts",
+    ];
     const lines = this.#table.shown.map(({ title, family, result }) => {
       const { metric, score, rounded, interval, coverage, support, abstain, doubts } = result;
-      return csvLine([metric, title, family, score, rounded, interval?.[0], interval?.[1], coverage, support, String(abstain), doubts.join(" ")]);
+      return csvLine([
+        metric,
+        title,
+        family,
+        score,
+        rounded,
+        interval?.[0],
+        interval?.[1],
+        coverage,
+        support,
+        String(abstain),
+        doubts.join(" "),
+      ]);
     });
     // The mark tells spreadsheets that the text is UTF-8.
     saveFile("profile.csv", "text/csv", `\uFEFF${csvLine(header)}${lines.join("")}`);
@@ -177,7 +240,11 @@ class ProfileView {
     const { user, response, system } = /** @type {Task} */ (this.#task);
     const scores = this.#table.shown.map(({ result }) => result);
     const { truncated, receipt, milliseconds } = /** @type {Profile} */ (this.#profile);
-    saveFile("profile.json", "application/json", `${JSON.stringify({ system, user, response, scores, truncated, receipt, milliseconds }, null, 2)}\n`);
+    saveFile(
+      "profile.json",
+      "application/json",
+      `${JSON.stringify({ system, user, response, scores, truncated, receipt, milliseconds }, null, 2)}\n`,
+    );
   }
 }
 

@@ -33,7 +33,9 @@ export function placeLabels(wishes, area, reserved = []) {
     if (wish.priority === Infinity) break;
     const important = wish.priority < CLEAR;
     const others = marks.filter((mark, k) => k !== i && (mark.important || !important));
-    const free = candidates(wish).find(({ box }) => isInside(box, area) && ![...taken, ...others].some((other) => overlap(box, other)));
+    const free = candidates(wish).find(
+      ({ box }) => isInside(box, area) && ![...taken, ...others].some((other) => overlap(box, other)),
+    );
     if (!free) continue;
     taken.push(free.box);
     places[i] = free.place;

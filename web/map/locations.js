@@ -17,7 +17,9 @@ const known = new WeakMap();
 export function locate(app, { name, definition }) {
   const cache = known.get(app) ?? newCache(app);
   const key = JSON.stringify([name, definition]);
-  const found = cache.get(key) ?? app.client.locate({ name, definition }).then((/** @type {{ anchors: Anchors }} */ { anchors }) => anchors);
+  const found =
+    cache.get(key) ??
+    app.client.locate({ name, definition }).then((/** @type {{ anchors: Anchors }} */ { anchors }) => anchors);
   cache.set(key, found);
   found.catch(() => cache.delete(key));
   return found;

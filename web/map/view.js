@@ -2,8 +2,10 @@
 /** The map itself: points, labels and lines in one SVG, moved by pointer, wheel, pinch and keys. */
 import { svg } from "../dom.js";
 import { quadtree, select, zoom, zoomIdentity } from "../vendor/d3.js";
+import { neighbour, projection, shortened, widthOf } from "./geometry.js";
 import { placeLabels } from "./labels.js";
 import { mark } from "./families.js";
+import { ALONE } from "./legend.js";
 
 /**
  * @typedef {object} Point
@@ -20,10 +22,6 @@ import { mark } from "./families.js";
  * @typedef {Point & { left: number, top: number, element: Element, label: Element, width: number }} Drawn
  */
 
-const MARGIN = 28;
-/** How much longer one direction's scale may be than the other's. */
-const STRETCH = 1.7;
-const LABEL_LENGTH = 30;
 /** How near to a point the pointer counts as on it, in pixels. */
 const REACH = 20;
 const PAN = 60;
@@ -62,10 +60,19 @@ export class MapView {
   constructor(label, controls, onActive) {
     this.#controls = controls;
     this.#onActive = onActive;
-    this.element = svg("svg", { class: "map-svg", role: "group", "aria-label": label }, this.#links, this.#points, this.#labels);
+    this.element = svg(
+      "svg",
+      { class: "map-svg", role: "group", "aria-label": label },
+      this.#links,
+      this.#points,
+      this.#labels,
+    );
     this.#zoom = /** @type {any} */ (zoom())
       .scaleExtent([1, 16])
-      .extent(() => [[0, 0], [this.#size.width, this.#size.height]])
+      .extent(() => [
+        [0, 0],
+        [this.#size.width, this.#size.height],
+      ])
       .filter((/** @type {any} */ event) => this.#isGesture(event))
       .on("zoom", (/** @type {any} */ { transform }) => this.#move(transform));
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) this.#zoom.duration(0);
@@ -99,6 +106,7 @@ export class MapView {
     this.#points.replaceChildren(...this.#drawn.map(({ element }) => element));
     this.#labels.replaceChildren(...this.#drawn.map(({ label }) => label));
     this.#rove(this.#drawn.find(({ kind }) => kind === "answer") ?? this.#drawn[0]);
+    this.highlightFamily(this.#family);
     this.#fit();
   }
 
@@ -110,7 +118,13 @@ export class MapView {
     const title = shortened(point.title);
     const element = svg(
       "g",
-      { class: `map-point ${point.kind}${point.near ? " near" : ""}`, role: "button", tabindex: -1, "aria-label": point.spoken, "data-point": point.id },
+      {
+        class: `map-point ${point.kind}${point.near ? " near" : ""}`,
+        role: "button",
+        tabindex: -1,
+        "aria-label": point.spoken,
+        "data-point": point.id,
+      },
       svg("circle", { class: "halo", r: 12 }),
       mark(point.family),
     );
@@ -128,8 +142,24 @@ export class MapView {
     const { width, height } = this.element.getBoundingClientRect();
     if (width === 0) return; // not shown
     this.#size = { width, height };
-    this.#zoom.translateExtent([[0, 0], [width, height]]);
-    this.#zoom.transform(select(this.element), this.#zoom.constrain()(this.#transform, [[0, 0], [width, height]], [[0, 0], [width, height]]));
+    this.#zoom.translateExtent([
+      [0, 0],
+      [width, height],
+    ]);
+    this.#zoom.transform(
+      select(this.element),
+      this.#zoom.constrain()(
+        this.#transform,
+        [
+          [0, 0],
+          [width, height],
+        ],
+        [
+          [0, 0],
+          [width, height],
+        ],
+      ),
+    );
   }
 
   /** @param {any} transform */
@@ -146,18 +176,22 @@ export class MapView {
       [point.left, point.top] = this.#transform.apply(project(point));
       point.element.setAttribute("transform", `translate(${point.left.toFixed(1)} ${point.top.toFixed(1)})`);
     }
-    this.#tree = quadtree(this.#drawn, (/** @type {Drawn} */ p) => p.left, (/** @type {Drawn} */ p) => p.top);
+    this.#tree = quadtree(
+      this.#drawn,
+      (/** @type {Drawn} */ p) => p.left,
+      (/** @type {Drawn} */ p) => p.top,
+    );
     this.#arrangeLabels();
     this.#arrangeLinks();
   }
 
   #arrangeLabels() {
-    const wishes = this.#drawn.map(({ id, kind, left, top, width, priority, family }) => ({
-      x: left,
-      y: top,
-      radius: kind === "answer" ? 10 : 7,
-      width,
-      priority: id === this.#active ? -1 : this.#family && family.key !== this.#family ? Infinity : priority,
+    const wishes = this.#drawn.map((point) => ({
+      x: point.left,
+      y: point.top,
+      radius: point.kind === "answer" ? 10 : 7,
+      width: point.width,
+      priority: point.id === this.#active ? -1 : isOther(point, this.#family) ? Infinity : point.priority,
     }));
     placeLabels(wishes, this.#size, [this.#reserved()]).forEach((place, i) => {
       const label = /** @type {Drawn} */ (this.#drawn[i]).label;
@@ -185,7 +219,13 @@ export class MapView {
     const near = answer ? this.#drawn.filter((point) => point.near) : [];
     this.#links.replaceChildren(
       ...near.map(({ left, top, id }) =>
-        svg("line", { x1: answer?.left, y1: answer?.top, x2: left, y2: top, class: id === this.#active ? "active" : undefined }),
+        svg("line", {
+          x1: answer?.left,
+          y1: answer?.top,
+          x2: left,
+          y2: top,
+          class: id === this.#active ? "active" : undefined,
+        }),
       ),
     );
   }
@@ -226,10 +266,10 @@ export class MapView {
     this.#arrangeLinks();
   }
 
-  /** Fades all but one family; "" none. @param {string} key */
+  /** Fades all but one family and the answer; "" none. @param {string} key */
   highlightFamily(key) {
     this.#family = key;
-    for (const { element, family } of this.#drawn) element.classList.toggle("faded", key !== "" && family.key !== key);
+    for (const point of this.#drawn) point.element.classList.toggle("faded", isOther(point, key));
     this.#arrangeLabels();
   }
 
@@ -304,54 +344,9 @@ export class MapView {
 }
 
 /**
- * From -1..1 to pixels: the points fill the area. A wide area may stretch them, which gives labels
- * room and keeps the order of neighbours; the axes mean nothing by themselves.
- *
- * @param {Point[]} points
- * @param {{ width: number, height: number }} size
- * @returns {(point: Point) => [number, number]}
+ * @param {Point} point
+ * @param {string} chosen a family's key, or "" for all
  */
-function projection(points, { width, height }) {
-  const [xs, ys] = [points.map(({ x }) => x), points.map(({ y }) => y)];
-  const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
-  const fit = [(width - 2 * MARGIN) / (right - left || 1), (height - 2 * MARGIN) / (bottom - top || 1)];
-  const [across = 1, down = 1] = fit.map((scale) => Math.min(scale, STRETCH * Math.min(...fit)));
-  return ({ x, y }) => [width / 2 + across * (x - (left + right) / 2), height / 2 + down * (y - (top + bottom) / 2)];
-}
-
-/**
- * The next point in a direction: near, and straight rather than aside.
- *
- * @param {Drawn} here
- * @param {[number, number]} direction
- * @param {Drawn[]} points
- */
-function neighbour(here, [dx, dy], points) {
-  let best = { cost: Infinity, point: /** @type {Drawn | null} */ (null) };
-  for (const point of points) {
-    const [x, y] = [point.left - here.left, point.top - here.top];
-    const along = x * dx + y * dy;
-    const cost = along > 0.5 ? along + 2 * Math.abs(x * dy + y * dx) : Infinity;
-    if (cost < best.cost) best = { cost, point };
-  }
-  return best.point;
-}
-
-/** @param {string} title */
-function shortened(title) {
-  if (title.length <= LABEL_LENGTH) return title;
-  const cut = title.slice(0, LABEL_LENGTH - 1);
-  return `${cut.slice(0, Math.max(cut.lastIndexOf(" "), LABEL_LENGTH / 2))}…`;
-}
-
-const pen = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
-
-/**
- * @param {string} text
- * @param {Point["kind"]} kind
- */
-function widthOf(text, kind) {
-  const weight = kind === "anchor" ? 400 : 650;
-  pen.font = `${weight} 12px ${getComputedStyle(document.body).fontFamily}`;
-  return pen.measureText(text).width + 4;
+function isOther({ kind, family }, chosen) {
+  return chosen !== "" && kind !== "answer" && (family.key || ALONE) !== chosen;
 }

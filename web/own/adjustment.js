@@ -34,10 +34,16 @@ function show(root, app, task, score) {
   const off = !app.corrections.enabled && app.corrections.report().useful;
   root.hidden = !changed && !off;
   if (root.hidden) return root.replaceChildren();
-  const values = changed ? { from: app.number(adjusted.from, 1), to: app.number(adjusted.score, 1), count: adjusted.n } : {};
+  const values = changed
+    ? { from: app.number(adjusted.from, 1), to: app.number(adjusted.score, 1), count: adjusted.n }
+    : {};
   const words = app.t(changed ? "corrections.adjusted" : "corrections.adjusted.off", values);
   const had = root.contains(document.activeElement);
-  const button = el("button", { type: "button", class: "secondary small", "data-act": "adjust" }, app.t(changed ? "corrections.undo" : "corrections.redo"));
+  const button = el(
+    "button",
+    { type: "button", class: "secondary small", "data-act": "adjust" },
+    app.t(changed ? "corrections.undo" : "corrections.redo"),
+  );
   button.addEventListener("click", () => (app.corrections.enabled = !changed));
   root.replaceChildren(el("p", { role: "status" }, words), button);
   if (had) button.focus();

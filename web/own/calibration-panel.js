@@ -18,7 +18,13 @@ export class CalibrationPanel {
     this.#app = app;
     this.#switch.addEventListener("change", () => (app.corrections.enabled = this.#switch.checked));
     const label = el("label", { class: "toggle" }, this.#switch, app.say(el("span"), "corrections.switch"));
-    const how = el("details", {}, app.say(el("summary"), "corrections.how"), app.say(el("p"), "corrections.how.words"), this.#formula());
+    const how = el(
+      "details",
+      {},
+      app.say(el("summary"), "corrections.how"),
+      app.say(el("p"), "corrections.how.words"),
+      this.#formula(),
+    );
     this.element.append(app.say(el("h3"), "corrections.calibration"), this.#words, this.#bars, this.#scale, label, how);
   }
 
@@ -30,13 +36,20 @@ export class CalibrationPanel {
     const report = this.#app.corrections.report();
     const { n, before, after, useful, on } = report;
     this.#switch.checked = this.#app.corrections.enabled;
-    this.#app.say(this.#words, `corrections.state.${stateOf(report)}`, { count: n, missing: Math.max(0, FEWEST - n), fewest: FEWEST });
+    this.#app.say(this.#words, `corrections.state.${stateOf(report)}`, {
+      count: n,
+      missing: Math.max(0, FEWEST - n),
+      fewest: FEWEST,
+    });
     this.element.classList.toggle("on", on);
     this.#bars.hidden = n < 2;
     this.#scale.hidden = n < 2;
     this.#app.say(this.#scale, "corrections.error.scale", { count: n });
     const largest = Math.max(before, after, 1);
-    this.#bars.replaceChildren(...this.#bar("corrections.before", before, largest, false), ...this.#bar("corrections.after", after, largest, useful));
+    this.#bars.replaceChildren(
+      ...this.#bar("corrections.before", before, largest, false),
+      ...this.#bar("corrections.after", after, largest, useful),
+    );
   }
 
   /**

@@ -33,9 +33,13 @@ export class CorrectionList {
 
   draw() {
     const all = [...this.#app.corrections.all()].reverse();
-    const focused = document.activeElement instanceof HTMLElement && this.#list.contains(document.activeElement) ? document.activeElement.id : "";
+    const focused =
+      document.activeElement instanceof HTMLElement && this.#list.contains(document.activeElement)
+        ? document.activeElement.id
+        : "";
     this.#more.hidden = all.length <= this.#shown;
-    if (all.length === 0) return this.#list.replaceChildren(el("li", { class: "muted" }, this.#app.t("corrections.none")));
+    if (all.length === 0)
+      return this.#list.replaceChildren(el("li", { class: "muted" }, this.#app.t("corrections.none")));
     this.#list.replaceChildren(...all.slice(0, this.#shown).map((correction) => this.#item(correction)));
     if (focused) document.getElementById(focused)?.focus();
   }
@@ -48,7 +52,12 @@ export class CorrectionList {
     return el(
       "li",
       { class: "own-item", "data-correction": id },
-      el("div", { class: "correction-head" }, el("strong", { dir: "auto" }, title), el("span", { class: "muted" }, when)),
+      el(
+        "div",
+        { class: "correction-head" },
+        el("strong", { dir: "auto" }, title),
+        el("span", { class: "muted" }, when),
+      ),
       el("p", { class: "correction-text", dir: "auto", lang: languageOf(task.response) || undefined }, task.response),
       this.#scores(correction, title),
     );
@@ -60,7 +69,9 @@ export class CorrectionList {
    */
   #scores(correction, title) {
     const { id, task, score, predicted } = correction;
-    const field = /** @type {HTMLInputElement} */ (el("input", { type: "number", id: `right-${id}`, min: 0, max: 10, step: 0.5, value: score, inputmode: "decimal" }));
+    const field = /** @type {HTMLInputElement} */ (
+      el("input", { type: "number", id: `right-${id}`, min: 0, max: 10, step: 0.5, value: score, inputmode: "decimal" })
+    );
     field.addEventListener("change", () => this.#change(correction, field));
     const model = predicted === null ? this.#app.t("corrections.unknown") : this.#app.number(predicted, 1);
     const counts = this.#app.corrections.counts(correction) || predicted === null;
@@ -89,15 +100,23 @@ export class CorrectionList {
     const score = field.valueAsNumber;
     if (!(score >= 0 && score <= 10)) {
       field.value = String(correction.score);
-      return this.#say(this.#app.t("corrections.problem.bad-score", { found: Number.isNaN(score) ? "–" : String(score) }));
+      return this.#say(
+        this.#app.t("corrections.problem.bad-score", { found: Number.isNaN(score) ? "–" : String(score) }),
+      );
     }
     await this.#try(() => this.#app.corrections.update(correction, { score }), this.#app.t("corrections.saved"));
   }
 
   /** @param {Correction} correction */
   async #remove(correction) {
-    const undo = el("button", { type: "button", class: "secondary small", "data-act": "undo" }, this.#app.t("metrics.undo"));
-    undo.addEventListener("click", () => this.#try(() => this.#app.corrections.restore(correction), this.#app.t("corrections.restored")));
+    const undo = el(
+      "button",
+      { type: "button", class: "secondary small", "data-act": "undo" },
+      this.#app.t("metrics.undo"),
+    );
+    undo.addEventListener("click", () =>
+      this.#try(() => this.#app.corrections.restore(correction), this.#app.t("corrections.restored")),
+    );
     await this.#try(() => this.#app.corrections.remove(correction), this.#app.t("corrections.deleted"), undo);
     undo.focus();
   }
@@ -127,7 +146,12 @@ export class CorrectionList {
    * @param {() => void} act
    */
   #button(key, title, act) {
-    const button = el("button", { type: "button", class: "secondary small", "data-act": key.split(".")[1] }, this.#app.t(key), el("span", { class: "visually-hidden" }, ` ${title}`));
+    const button = el(
+      "button",
+      { type: "button", class: "secondary small", "data-act": key.split(".")[1] },
+      this.#app.t(key),
+      el("span", { class: "visually-hidden" }, ` ${title}`),
+    );
     button.addEventListener("click", act);
     return button;
   }

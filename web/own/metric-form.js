@@ -37,13 +37,33 @@ export class MetricForm {
     this.#onDraft = onDraft;
     this.#onSaved = onSaved;
     const id = `metric-form-${++forms}`;
-    this.#name = /** @type {HTMLInputElement} */ (el("input", { type: "text", id: `${id}-name`, dir: "auto", maxlength: NAME_LIMIT, "aria-describedby": `${id}-problem` }));
+    this.#name = /** @type {HTMLInputElement} */ (
+      el("input", {
+        type: "text",
+        id: `${id}-name`,
+        dir: "auto",
+        maxlength: NAME_LIMIT,
+        "aria-describedby": `${id}-problem`,
+      })
+    );
     const about = `${id}-advice ${id}-problem`;
-    this.#definition = /** @type {HTMLTextAreaElement} */ (el("textarea", { id: `${id}-definition`, dir: "auto", rows: 6, maxlength: DEFINITION_LIMIT, "aria-describedby": about }));
+    this.#definition = /** @type {HTMLTextAreaElement} */ (
+      el("textarea", {
+        id: `${id}-definition`,
+        dir: "auto",
+        rows: 6,
+        maxlength: DEFINITION_LIMIT,
+        "aria-describedby": about,
+      })
+    );
     this.#advice.id = `${id}-advice`;
     this.#problem.id = `${id}-problem`;
     this.#cancel = this.#button("metrics.cancel", () => this.clear());
-    this.element = el("form", { class: "metric-form card", novalidate: "", autocomplete: "off", spellcheck: "false" }, ...this.#parts(id));
+    this.element = el(
+      "form",
+      { class: "metric-form card", novalidate: "", autocomplete: "off", spellcheck: "false" },
+      ...this.#parts(id),
+    );
     this.element.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#save();
@@ -63,7 +83,13 @@ export class MetricForm {
       this.#definition,
       this.#advice,
       this.#problem,
-      el("div", { class: "detail-actions" }, this.#app.say(el("button", { type: "submit", "data-act": "save" }), "metrics.save"), this.#button("metrics.template", () => this.#useTemplate()), this.#cancel),
+      el(
+        "div",
+        { class: "detail-actions" },
+        this.#app.say(el("button", { type: "submit", "data-act": "save" }), "metrics.save"),
+        this.#button("metrics.template", () => this.#useTemplate()),
+        this.#cancel,
+      ),
     ];
   }
 
@@ -141,10 +167,17 @@ export class MetricForm {
   /** Whether the words tell what both ends of the scale look like: the model reads nothing else. */
   #advise() {
     const words = this.draft.definition;
-    const checks = { "metrics.advice.ten": /(^|\D)(10|१०)\s*[:：]/u.test(words), "metrics.advice.zero": /(^|\D)[0०]\s*[:：]/u.test(words) };
+    const checks = {
+      "metrics.advice.ten": /(^|\D)(10|१०)\s*[:：]/u.test(words),
+      "metrics.advice.zero": /(^|\D)[0०]\s*[:：]/u.test(words),
+    };
     this.#advice.replaceChildren(
       ...Object.entries(checks).map(([key, done]) => {
-        const state = el("span", { class: "visually-hidden" }, this.#app.t(done ? "metrics.advice.done" : "metrics.advice.missing"));
+        const state = el(
+          "span",
+          { class: "visually-hidden" },
+          this.#app.t(done ? "metrics.advice.done" : "metrics.advice.missing"),
+        );
         return el("li", { class: done ? "done" : "missing" }, this.#app.t(key), " ", state);
       }),
     );
@@ -152,7 +185,11 @@ export class MetricForm {
 
   async #save() {
     const problem = this.#app.own.check({ id: this.editing, ...this.draft });
-    if (problem) return this.#refuse(this.#app.t(`metrics.problem.${problem.code}`, problem.values), problem.code.includes("definition"));
+    if (problem)
+      return this.#refuse(
+        this.#app.t(`metrics.problem.${problem.code}`, problem.values),
+        problem.code.includes("definition"),
+      );
     try {
       const saved = await this.#app.own.save({ id: this.editing, ...this.draft });
       this.clear();

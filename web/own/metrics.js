@@ -63,7 +63,13 @@ export class OwnMetrics {
 
   /** As the metric chooser and the scorer want them. */
   metrics() {
-    return this.all().map(({ name, definition }) => ({ name, parent: null, title: name, definition, own: /** @type {const} */ (true) }));
+    return this.all().map(({ name, definition }) => ({
+      name,
+      parent: null,
+      title: name,
+      definition,
+      own: /** @type {const} */ (true),
+    }));
   }
 
   /**
@@ -74,10 +80,12 @@ export class OwnMetrics {
    */
   check({ id, name, definition }) {
     if (typeof name !== "string" || !name.trim()) return { code: "no-name" };
-    if (name.trim().length > NAME_LIMIT) return { code: "long-name", values: { found: name.trim().length, limit: NAME_LIMIT } };
+    if (name.trim().length > NAME_LIMIT)
+      return { code: "long-name", values: { found: name.trim().length, limit: NAME_LIMIT } };
     if (typeof definition !== "string" || !definition.trim()) return { code: "no-definition" };
     const length = definition.trim().length;
-    if (length > DEFINITION_LIMIT) return { code: "long-definition", values: { found: length, limit: DEFINITION_LIMIT } };
+    if (length > DEFINITION_LIMIT)
+      return { code: "long-definition", values: { found: length, limit: DEFINITION_LIMIT } };
     if (this.#catalogue().some((metric) => same(metric.name, name) || same(metric.title, name))) {
       return { code: "in-catalogue", values: { name: name.trim() } };
     }
@@ -126,7 +134,10 @@ export class OwnMetrics {
    * @param {string} name
    */
   freeName(name) {
-    const stem = name.trim().replace(/ \(\d+\)$/, "").slice(0, NAME_LIMIT - 6);
+    const stem = name
+      .trim()
+      .replace(/ \(\d+\)$/, "")
+      .slice(0, NAME_LIMIT - 6);
     for (let n = 2; ; n++) {
       const free = `${stem} (${n})`;
       if (!this.#named(free)) return free;
@@ -175,7 +186,7 @@ export class OwnMetrics {
     else outcome.added += 1;
     const replaced = onTaken === "replace" ? old : undefined;
     let free = name.trim();
-    if (old && !replaced) for (free = this.freeName(free); taken.has(key(free)); ) free = next(free);
+    if (old && !replaced) for (free = this.freeName(free); taken.has(key(free));) free = next(free);
     const now = Date.now();
     taken.set(key(free), {
       id: replaced?.id ?? newId(),
@@ -205,7 +216,10 @@ function entriesOf(text) {
   }
   const entries = Array.isArray(read) ? read : read?.metrics;
   if (!Array.isArray(entries)) {
-    throw new TouchstoneError("input", "The file has no list of metrics: expected [{ name, definition }, …] or { metrics: […] }.");
+    throw new TouchstoneError(
+      "input",
+      "The file has no list of metrics: expected [{ name, definition }, …] or { metrics: […] }.",
+    );
   }
   if (entries.length === 0) throw new TouchstoneError("input", "The file's list of metrics is empty.");
   return entries;

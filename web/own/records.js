@@ -85,7 +85,9 @@ export class Records {
    */
   async put(...records) {
     await this.#write((store) => records.map((record) => store.put(record)));
-    this.#keep([...new Map([...this.#copy, ...records.map((record) => /** @type {const} */ ([record.id, record]))]).values()]);
+    this.#keep([
+      ...new Map([...this.#copy, ...records.map((record) => /** @type {const} */ ([record.id, record]))]).values(),
+    ]);
     this.#changed();
   }
 
@@ -133,5 +135,8 @@ function inWords(error) {
       "This browser's storage is full, so nothing was saved. Export what you have, delete some of it or free disk space, then save again.",
     );
   }
-  return new TouchstoneError("storage", `The browser could not save this (${message || name}). Nothing was changed; try again.`);
+  return new TouchstoneError(
+    "storage",
+    `The browser could not save this (${message || name}). Nothing was changed; try again.`,
+  );
 }

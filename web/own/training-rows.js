@@ -91,9 +91,15 @@ function parsed(line) {
  */
 function read(value) {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return { code: "no-object" };
-  const texts = Object.entries(NAMES).map(([field, names]) => [field, names.map((name) => value[name]).find((found) => found != null)]);
+  const texts = Object.entries(NAMES).map(([field, names]) => [
+    field,
+    names.map((name) => value[name]).find((found) => found != null),
+  ]);
   const { metric, definition, system, user, response } = Object.fromEntries(texts);
-  for (const [field, text] of [["metric", metric], ["response", response]]) {
+  for (const [field, text] of [
+    ["metric", metric],
+    ["response", response],
+  ]) {
     if (typeof text !== "string" || !text.trim()) return { code: `no-${field}` };
   }
   const score = typeof value.score === "string" && value.score.trim() ? Number(value.score) : value.score;

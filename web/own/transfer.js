@@ -35,13 +35,24 @@ export class Transfer {
   constructor(app, kind, ...options) {
     this.#app = app;
     this.#kind = kind;
-    this.#export = app.say(el("button", { type: "button", class: "secondary", "data-act": "export" }), `${kind.prefix}.export`);
+    this.#export = app.say(
+      el("button", { type: "button", class: "secondary", "data-act": "export" }),
+      `${kind.prefix}.export`,
+    );
     this.#export.addEventListener("click", () => saveFile(kind.file, kind.type, kind.exported()));
-    this.#input = /** @type {HTMLInputElement} */ (el("input", { type: "file", accept: kind.accept, class: "visually-hidden", tabindex: -1, "aria-hidden": "true" }));
+    this.#input = /** @type {HTMLInputElement} */ (
+      el("input", { type: "file", accept: kind.accept, class: "visually-hidden", tabindex: -1, "aria-hidden": "true" })
+    );
     this.#input.addEventListener("change", () => this.#import());
-    const open = app.say(el("button", { type: "button", class: "secondary", "data-act": "import" }), `${kind.prefix}.import`);
+    const open = app.say(
+      el("button", { type: "button", class: "secondary", "data-act": "import" }),
+      `${kind.prefix}.import`,
+    );
     open.addEventListener("click", () => this.#input.click());
-    this.element.append(el("div", { class: "detail-actions" }, this.#export, open, this.#input, ...options), this.#said);
+    this.element.append(
+      el("div", { class: "detail-actions" }, this.#export, open, this.#input, ...options),
+      this.#said,
+    );
   }
 
   /** @param {boolean} empty whether there is nothing to export */
@@ -73,7 +84,10 @@ export class Transfer {
 /** @param {File} file */
 async function textOf(file) {
   if (file.size > LIMIT) {
-    throw new TouchstoneError("input", `It has ${(file.size / 1e6).toFixed(0)} MB, where at most ${LIMIT / 1e6} MB are read.`);
+    throw new TouchstoneError(
+      "input",
+      `It has ${(file.size / 1e6).toFixed(0)} MB, where at most ${LIMIT / 1e6} MB are read.`,
+    );
   }
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());

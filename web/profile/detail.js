@@ -62,7 +62,9 @@ export class ProfileDetail {
     this.#explanation = null;
     const place = el("div", {});
     const why = result.doubts.map((doubt) => this.#app.t(`answer.doubt.${doubt}`)).join(" ");
-    const notice = result.abstain ? [el("p", { class: "notice" }, el("strong", {}, this.#app.t("answer.unsure")), " ", why)] : [];
+    const notice = result.abstain
+      ? [el("p", { class: "notice" }, el("strong", {}, this.#app.t("answer.unsure")), " ", why)]
+      : [];
     this.element.setAttribute("aria-label", title);
     this.element.replaceChildren(
       this.#closeButton(),
@@ -71,7 +73,12 @@ export class ProfileDetail {
       el("p", { dir: "auto", lang: own ? undefined : "en" }, definition),
       ...notice,
       el("p", { class: "muted" }, this.#app.t(`answer.support.${result.support}`)),
-      el("div", { class: "detail-actions" }, this.#button("profile.explain", () => this.#explain(place, task), "secondary"), this.#button("profile.open", () => this.#app.show("answer", { task }), "secondary")),
+      el(
+        "div",
+        { class: "detail-actions" },
+        this.#button("profile.explain", () => this.#explain(place, task), "secondary"),
+        this.#button("profile.open", () => this.#app.show("answer", { task }), "secondary"),
+      ),
       place,
     );
   }
@@ -80,7 +87,10 @@ export class ProfileDetail {
   #score({ score, interval, coverage }) {
     const words = this.#app.t("profile.score", { score: this.#app.number(score, 1) });
     if (!interval) return words;
-    const range = this.#app.t("profile.range", { low: this.#app.number(interval[0], 1), high: this.#app.number(interval[1], 1) });
+    const range = this.#app.t("profile.range", {
+      low: this.#app.number(interval[0], 1),
+      high: this.#app.number(interval[1], 1),
+    });
     const held = coverage === null ? "" : ` ${this.#app.t("profile.coverage", { share: Math.round(100 * coverage) })}`;
     return `${words} · ${range}${held}`;
   }

@@ -38,7 +38,12 @@ export class HeatStrip {
   draw(families) {
     this.#entries.clear();
     const groups = families.map(({ title, entries }) =>
-      el("div", { class: "heat-family", role: "group", "aria-label": title }, el("span", { class: "heat-title", "aria-hidden": "true" }, title), el("span", { class: "heat-cells" }, ...entries.map((entry) => this.#cell(entry)))),
+      el(
+        "div",
+        { class: "heat-family", role: "group", "aria-label": title },
+        el("span", { class: "heat-title", "aria-hidden": "true" }, title),
+        el("span", { class: "heat-cells" }, ...entries.map((entry) => this.#cell(entry))),
+      ),
     );
     this.#cells = [...this.#entries.keys()];
     this.#cells[0]?.setAttribute("tabindex", "0");
@@ -53,7 +58,12 @@ export class HeatStrip {
     const hidden = (/** @type {string} */ words) => el("span", { class: "visually-hidden" }, words);
     const exact = `${this.#app.number(score, 1)}${abstain ? `, ${this.#app.t("profile.unsure")}` : ""}`;
     const words = [hidden(`${entry.title}: `), this.#app.number(rounded, 0), hidden(` (${exact})`)];
-    const attributes = { type: "button", tabindex: -1, class: `heat-cell${abstain ? " unsure" : ""}`, "data-metric": entry.result.metric };
+    const attributes = {
+      type: "button",
+      tabindex: -1,
+      class: `heat-cell${abstain ? " unsure" : ""}`,
+      "data-metric": entry.result.metric,
+    };
     const cell = el("button", attributes, ...words);
     cell.style.setProperty("--score", score.toFixed(2));
     cell.addEventListener("click", () => this.#onPick(entry));
@@ -95,7 +105,14 @@ export class HeatStrip {
     const last = this.#cells.length - 1;
     const forward = getComputedStyle(this.element).direction === "rtl" ? "ArrowLeft" : "ArrowRight";
     const back = forward === "ArrowRight" ? "ArrowLeft" : "ArrowRight";
-    const places = /** @type {Record<string, number>} */ ({ [forward]: now + 1, [back]: now - 1, Home: 0, End: last, ArrowDown: this.#below(now, 1), ArrowUp: this.#below(now, -1) });
+    const places = /** @type {Record<string, number>} */ ({
+      [forward]: now + 1,
+      [back]: now - 1,
+      Home: 0,
+      End: last,
+      ArrowDown: this.#below(now, 1),
+      ArrowUp: this.#below(now, -1),
+    });
     const next = this.#cells[Math.min(last, Math.max(0, places[event.key] ?? NaN))];
     if (!next) return;
     event.preventDefault();

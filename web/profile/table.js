@@ -42,10 +42,20 @@ export class ProfileTable {
   constructor(app, onPick) {
     this.#app = app;
     this.#onPick = onPick;
-    for (const control of [this.#family, this.#words, this.#sure]) control.addEventListener("input", () => this.#fill());
-    const label = (/** @type {string} */ key, /** @type {HTMLElement} */ control) => el("label", {}, app.say(el("span"), key), control);
-    const filters = [label("profile.filter.words", this.#words), label("profile.filter.family", this.#family), label("profile.filter.sure", this.#sure)];
-    this.element.append(el("div", { class: "profile-filters" }, ...filters), this.#count, el("div", { class: "table-frame" }, this.#table));
+    for (const control of [this.#family, this.#words, this.#sure])
+      control.addEventListener("input", () => this.#fill());
+    const label = (/** @type {string} */ key, /** @type {HTMLElement} */ control) =>
+      el("label", {}, app.say(el("span"), key), control);
+    const filters = [
+      label("profile.filter.words", this.#words),
+      label("profile.filter.family", this.#family),
+      label("profile.filter.sure", this.#sure),
+    ];
+    this.element.append(
+      el("div", { class: "profile-filters" }, ...filters),
+      this.#count,
+      el("div", { class: "table-frame" }, this.#table),
+    );
   }
 
   /** @param {Entry[]} entries */
@@ -53,7 +63,10 @@ export class ProfileTable {
     this.#entries = entries;
     const chosen = this.#family.value;
     const families = [...new Set(entries.map(({ family }) => family))];
-    this.#family.replaceChildren(el("option", { value: "" }, this.#app.t("profile.filter.all")), ...families.map((family) => el("option", { value: family }, family)));
+    this.#family.replaceChildren(
+      el("option", { value: "" }, this.#app.t("profile.filter.all")),
+      ...families.map((family) => el("option", { value: family }, family)),
+    );
     this.#family.value = families.includes(chosen) ? chosen : "";
     this.#fill();
   }
@@ -73,16 +86,33 @@ export class ProfileTable {
     const shown = this.shown;
     this.#count.textContent = this.#app.t("profile.count", { count: shown.length, of: this.#entries.length });
     const caption = el("caption", { class: "visually-hidden" }, this.#app.t("profile.table"));
-    this.#table.replaceChildren(caption, el("thead", {}, el("tr", {}, ...COLUMNS.map((column) => this.#heading(column)))), el("tbody", {}, ...shown.map((entry) => this.#row(entry))));
+    this.#table.replaceChildren(
+      caption,
+      el("thead", {}, el("tr", {}, ...COLUMNS.map((column) => this.#heading(column)))),
+      el("tbody", {}, ...shown.map((entry) => this.#row(entry))),
+    );
     this.mark(this.#marked);
   }
 
   /** @param {Column} column */
   #heading(column) {
     const on = this.#order.column === column;
-    const button = el("button", { type: "button", "data-sort": column }, this.#app.t(`profile.column.${column}`), el("span", { class: "sort", "aria-hidden": "true" }, on ? (this.#order.descending ? "▼" : "▲") : "↕"));
+    const button = el(
+      "button",
+      { type: "button", "data-sort": column },
+      this.#app.t(`profile.column.${column}`),
+      el("span", { class: "sort", "aria-hidden": "true" }, on ? (this.#order.descending ? "▼" : "▲") : "↕"),
+    );
     button.addEventListener("click", () => this.#sort(column));
-    return el("th", { scope: "col", class: `column-${column}`, "aria-sort": on ? (this.#order.descending ? "descending" : "ascending") : undefined }, button);
+    return el(
+      "th",
+      {
+        scope: "col",
+        class: `column-${column}`,
+        "aria-sort": on ? (this.#order.descending ? "descending" : "ascending") : undefined,
+      },
+      button,
+    );
   }
 
   /** @param {Column} column */
@@ -118,8 +148,16 @@ export class ProfileTable {
       bar.style.setProperty("--high", String(interval[1]));
       bar.append(el("span", { class: "score-range" }));
     }
-    const range = interval && this.#app.t("profile.range", { low: this.#app.number(interval[0], 1), high: this.#app.number(interval[1], 1) });
-    return el("div", { class: "score-cell" }, el("strong", {}, this.#app.number(score, 1)), bar, el("span", { class: "muted" }, range || this.#app.t("profile.no-range")));
+    const range =
+      interval &&
+      this.#app.t("profile.range", { low: this.#app.number(interval[0], 1), high: this.#app.number(interval[1], 1) });
+    return el(
+      "div",
+      { class: "score-cell" },
+      el("strong", {}, this.#app.number(score, 1)),
+      bar,
+      el("span", { class: "muted" }, range || this.#app.t("profile.no-range")),
+    );
   }
 
   /** @param {Entry} entry */
@@ -127,7 +165,11 @@ export class ProfileTable {
     const basis = el("span", { class: "muted" }, this.#app.t(`profile.support.${support}`));
     if (!abstain) return [basis];
     const why = doubts.map((doubt) => this.#app.t(`profile.doubt.${doubt}`)).join(", ");
-    return [el("span", { class: "unsure-badge" }, this.#app.t("profile.unsure")), " ", el("span", { class: "muted" }, why || this.#app.t(`profile.support.${support}`))];
+    return [
+      el("span", { class: "unsure-badge" }, this.#app.t("profile.unsure")),
+      " ",
+      el("span", { class: "muted" }, why || this.#app.t(`profile.support.${support}`)),
+    ];
   }
 
   /** Marks the row of the metric that is looked at. @param {string} metric */

@@ -41,16 +41,41 @@ class CorrectionsView {
     this.#panel = new CalibrationPanel(app);
     this.#list = new CorrectionList(app);
     this.#job = new Job(app);
-    const kind = { prefix: "corrections", file: "touchstone-corrections.jsonl", type: "application/jsonl", accept: ".jsonl,.json,.ndjson" };
-    const calls = { exported: () => app.corrections.exported(), imported: (/** @type {string} */ text) => this.#import(text) };
+    const kind = {
+      prefix: "corrections",
+      file: "touchstone-corrections.jsonl",
+      type: "application/jsonl",
+      accept: ".jsonl,.json,.ndjson",
+    };
+    const calls = {
+      exported: () => app.corrections.exported(),
+      imported: (/** @type {string} */ text) => this.#import(text),
+    };
     this.#transfer = new Transfer(app, { ...kind, ...calls });
-    const scoreAll = app.say(el("button", { type: "button", class: "secondary small", "data-act": "score-all" }), "corrections.score-all");
+    const scoreAll = app.say(
+      el("button", { type: "button", class: "secondary small", "data-act": "score-all" }),
+      "corrections.score-all",
+    );
     scoreAll.addEventListener("click", () => this.#scoreAll());
     this.#unscored.append(this.#unscoredWords, scoreAll);
-    const kept = el("section", { class: "card own-kept" }, app.say(el("h3"), "corrections.list"), this.#unscored, this.#job.element, this.#list.element, this.#transfer.element, app.say(el("p", { class: "caption" }), "corrections.train"));
+    const kept = el(
+      "section",
+      { class: "card own-kept" },
+      app.say(el("h3"), "corrections.list"),
+      this.#unscored,
+      this.#job.element,
+      this.#list.element,
+      this.#transfer.element,
+      app.say(el("p", { class: "caption" }), "corrections.train"),
+    );
     root.classList.add("own-view");
-    root.append(app.say(el("p", { class: "lead" }), "corrections.lead"), this.#storage, el("div", { class: "own-columns corrections" }, this.#panel.element, kept));
-    for (const type of ["corrections", "metrics", "language"]) app.events.addEventListener(type, () => this.#shown && this.#draw());
+    root.append(
+      app.say(el("p", { class: "lead" }), "corrections.lead"),
+      this.#storage,
+      el("div", { class: "own-columns corrections" }, this.#panel.element, kept),
+    );
+    for (const type of ["corrections", "metrics", "language"])
+      app.events.addEventListener(type, () => this.#shown && this.#draw());
   }
 
   show() {
@@ -80,7 +105,11 @@ class CorrectionsView {
     const open = this.#app.corrections.all().filter((correction) => !this.#app.corrections.counts(correction));
     for (const [index, correction] of open.entries()) {
       const words = this.#app.t("corrections.scoring", { done: index, count: open.length });
-      const score = await this.#job.run(words, (client, options) => client.score(correction.task, options), () => this.#scoreAll());
+      const score = await this.#job.run(
+        words,
+        (client, options) => client.score(correction.task, options),
+        () => this.#scoreAll(),
+      );
       if (!score) break;
       this.#app.corrections.bundle = score.receipt.bundle;
       await this.#app.corrections.update(correction, { predicted: score.score, bundle: score.receipt.bundle });
@@ -94,9 +123,18 @@ class CorrectionsView {
    */
   async #import(text) {
     const { refused, ...counts } = await this.#app.corrections.import(text);
-    const lines = Object.entries(counts).filter(([, count]) => count > 0).map(([what, count]) => this.#app.t(`corrections.imported.${what}`, { count }));
-    const faults = refused.slice(0, 5).map(({ number, code, values }) => this.#app.t("corrections.refused", { number, why: this.#app.t(`corrections.problem.${code}`, values) }));
-    const more = refused.length > faults.length ? [this.#app.t("metrics.refused.more", { count: refused.length - faults.length })] : [];
+    const lines = Object.entries(counts)
+      .filter(([, count]) => count > 0)
+      .map(([what, count]) => this.#app.t(`corrections.imported.${what}`, { count }));
+    const faults = refused
+      .slice(0, 5)
+      .map(({ number, code, values }) =>
+        this.#app.t("corrections.refused", { number, why: this.#app.t(`corrections.problem.${code}`, values) }),
+      );
+    const more =
+      refused.length > faults.length
+        ? [this.#app.t("metrics.refused.more", { count: refused.length - faults.length })]
+        : [];
     return [...lines, ...faults, ...more];
   }
 }

@@ -48,23 +48,45 @@ class MetricsView {
     const mapPlace = el("div", {});
     this.#map = mountMap(mapPlace, app);
     this.#preview.append(app.say(el("h3"), "metrics.preview"), this.#previewNote, mapPlace);
-    this.#form = new MetricForm(app, () => this.#preparePreview(), (metric) => this.#saved(metric));
+    this.#form = new MetricForm(
+      app,
+      () => this.#preparePreview(),
+      (metric) => this.#saved(metric),
+    );
     this.#onTaken = this.#takenChoice();
-    const kind = { prefix: "metrics", file: "touchstone-metrics.json", type: "application/json", accept: ".json,application/json" };
+    const kind = {
+      prefix: "metrics",
+      file: "touchstone-metrics.json",
+      type: "application/json",
+      accept: ".json,application/json",
+    };
     const calls = { exported: () => app.own.exported(), imported: (/** @type {string} */ text) => this.#import(text) };
     this.#transfer = new Transfer(app, { ...kind, ...calls }, this.#onTaken);
     root.classList.add("own-view");
-    root.append(app.say(el("p", { class: "lead" }), "metrics.lead"), this.#storage, el("div", { class: "own-columns" }, this.#form.element, this.#preview, this.#kept()));
+    root.append(
+      app.say(el("p", { class: "lead" }), "metrics.lead"),
+      this.#storage,
+      el("div", { class: "own-columns" }, this.#form.element, this.#preview, this.#kept()),
+    );
     for (const type of ["metrics", "language"]) app.events.addEventListener(type, () => this.#shown && this.#draw());
     app.events.addEventListener("model", () => this.#shown && this.#preparePreview());
   }
 
   #kept() {
-    return el("section", { class: "card own-kept" }, this.#app.say(el("h3"), "metrics.list"), this.#said, this.#list, this.#transfer.element);
+    return el(
+      "section",
+      { class: "card own-kept" },
+      this.#app.say(el("h3"), "metrics.list"),
+      this.#said,
+      this.#list,
+      this.#transfer.element,
+    );
   }
 
   #takenChoice() {
-    const choices = ["keep", "replace", "both"].map((choice) => this.#app.say(el("option", { value: choice }), `metrics.taken.${choice}`));
+    const choices = ["keep", "replace", "both"].map((choice) =>
+      this.#app.say(el("option", { value: choice }), `metrics.taken.${choice}`),
+    );
     const select = el("select", { "data-act": "taken" }, ...choices);
     return el("label", { class: "taken" }, this.#app.say(el("span"), "metrics.taken"), select);
   }
@@ -115,7 +137,8 @@ class MetricsView {
     this.#storage.hidden = this.#app.own.lasting;
     this.#app.say(this.#storage, "metrics.not-lasting");
     this.#transfer.empty = metrics.length === 0;
-    if (metrics.length === 0) return this.#list.replaceChildren(el("li", { class: "muted" }, this.#app.t("metrics.none")));
+    if (metrics.length === 0)
+      return this.#list.replaceChildren(el("li", { class: "muted" }, this.#app.t("metrics.none")));
     this.#list.replaceChildren(...[...metrics].reverse().map((metric) => this.#item(metric)));
   }
 
@@ -128,13 +151,23 @@ class MetricsView {
       ["metrics.delete", () => this.#remove(metric)],
     ]);
     const buttons = actions.map(([key, act]) => {
-      const button = el("button", { type: "button", class: "secondary small", "data-act": key.split(".")[1] }, this.#app.t(key));
+      const button = el(
+        "button",
+        { type: "button", class: "secondary small", "data-act": key.split(".")[1] },
+        this.#app.t(key),
+      );
       button.append(el("span", { class: "visually-hidden" }, ` ${metric.name}`));
       button.addEventListener("click", act);
       return button;
     });
     const words = (/** @type {string} */ text) => ({ dir: "auto", lang: languageOf(text) || undefined });
-    return el("li", { class: "own-item", "data-metric": metric.name }, el("strong", words(metric.name), metric.name), el("p", { ...words(metric.definition), class: "muted" }, metric.definition), el("div", { class: "detail-actions" }, ...buttons));
+    return el(
+      "li",
+      { class: "own-item", "data-metric": metric.name },
+      el("strong", words(metric.name), metric.name),
+      el("p", { ...words(metric.definition), class: "muted" }, metric.definition),
+      el("div", { class: "detail-actions" }, ...buttons),
+    );
   }
 
   /** @param {OwnMetric} metric */
@@ -150,7 +183,11 @@ class MetricsView {
       return this.#say(inWords(this.#app, error));
     }
     if (this.#form.editing === metric.id) this.#form.clear();
-    const undo = el("button", { type: "button", class: "secondary small", "data-act": "undo" }, this.#app.t("metrics.undo"));
+    const undo = el(
+      "button",
+      { type: "button", class: "secondary small", "data-act": "undo" },
+      this.#app.t("metrics.undo"),
+    );
     undo.addEventListener("click", () => this.#restore(metric));
     this.#say(this.#app.t("metrics.deleted", { name: metric.name }), undo);
     undo.focus();
@@ -177,13 +214,21 @@ class MetricsView {
    */
   async #import(text) {
     const choice = /** @type {HTMLSelectElement} */ (this.#onTaken.querySelector("select"));
-    const { refused, ...counts } = await this.#app.own.import(text, /** @type {import("../own/metrics.js").OnTaken} */ (choice.value));
-    const lines = Object.entries(counts).filter(([, count]) => count > 0).map(([what, count]) => this.#app.t(`metrics.imported.${what}`, { count }));
+    const { refused, ...counts } = await this.#app.own.import(
+      text,
+      /** @type {import("../own/metrics.js").OnTaken} */ (choice.value),
+    );
+    const lines = Object.entries(counts)
+      .filter(([, count]) => count > 0)
+      .map(([what, count]) => this.#app.t(`metrics.imported.${what}`, { count }));
     const faults = refused.slice(0, 5).map(({ number, problem }) => {
       const why = this.#app.t(`metrics.problem.${problem.code}`, problem.values);
       return this.#app.t("metrics.refused", { number, why });
     });
-    const more = refused.length > faults.length ? [this.#app.t("metrics.refused.more", { count: refused.length - faults.length })] : [];
+    const more =
+      refused.length > faults.length
+        ? [this.#app.t("metrics.refused.more", { count: refused.length - faults.length })]
+        : [];
     return [...lines, ...faults, ...more];
   }
 }
