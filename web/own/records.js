@@ -18,7 +18,12 @@ let database = null;
 
 /** @returns {Promise<any>} the database, or null where the browser refuses one */
 function open() {
-  database ??= openDB(DATABASE, 1, {
+  database ??= connect().catch(() => null);
+  return database;
+}
+
+async function connect() {
+  return openDB(DATABASE, 1, {
     upgrade(/** @type {any} */ made) {
       for (const store of STORES) made.createObjectStore(store, { keyPath: "id" });
     },
@@ -28,8 +33,7 @@ function open() {
       database = null;
     },
     terminated: () => (database = null),
-  }).catch(() => null);
-  return /** @type {Promise<any>} */ (database);
+  });
 }
 
 /** @template {Kept} T */
