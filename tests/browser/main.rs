@@ -4,8 +4,11 @@
 //! without them these tests say so and fail.
 
 mod access;
+mod calibration;
 #[path = "../common/mod.rs"]
 mod common;
+mod insight;
+mod own;
 mod page;
 mod shell;
 

@@ -85,6 +85,30 @@ impl Page {
         }
     }
 
+    /// Runs the body of an async function and answers what it returns; fails with the page's error.
+    pub async fn script(&self, body: &str) -> Value {
+        let whole = format!(
+            "const done = arguments[0];
+             (async () => {{ {body} }})().then(value => done({{ value }}), error => done({{ error: String(error.stack ?? error) }}));"
+        );
+        let outcome = self.client.execute_async(&whole, vec![]).await.unwrap();
+        assert_eq!(outcome["error"], Value::Null, "{body}");
+        outcome["value"].clone()
+    }
+
+    /// Goes to the view of this name.
+    pub async fn open_view(&self, name: &str) {
+        self.run(&format!("location.hash = '#{name}'")).await;
+        let shown = format!("document.body.dataset.view === '{name}'");
+        self.wait("the view is shown", 20, &shown).await;
+    }
+
+    /// Sets a file before the view's hidden file input, as the browser's dialog does.
+    pub async fn choose_file(&self, selector: &str, path: &Path) {
+        let input = self.client.find(Locator::Css(selector)).await.unwrap();
+        input.send_keys(path.to_str().unwrap()).await.unwrap();
+    }
+
     pub async fn ready(&self) {
         self.wait(
             "the model is ready",
@@ -252,4 +276,10 @@ pub fn copy(from: &Path, to: &Path) {
             std::fs::copy(source, to.join(name)).unwrap();
         }
     }
+}
+
+/// A list of numbers that the page answered.
+pub fn numbers(list: &Value) -> Vec<f64> {
+    let list = list.as_array().expect("a list");
+    list.iter().map(|n| n.as_f64().expect("a number")).collect()
 }
