@@ -33,6 +33,8 @@ import { readRows, rowOf } from "./own/training-rows.js";
 
 const SWITCH = "touchstone-calibration";
 const BUNDLE = "touchstone-calibration-bundle";
+/** Adjustments that one decimal cannot show are none. */
+const NOTHING = 0.05;
 
 export class Corrections {
   /** @type {Records<Correction>} */
@@ -164,7 +166,8 @@ export class Corrections {
   }
 
   /**
-   * The score with `adjusted`: what the corrections make of it, or null while they change nothing.
+   * The score with `adjusted`: what the corrections make of it, or null while they change nothing
+   * that one decimal shows.
    *
    * @template {Score} S
    * @param {S} score
@@ -174,8 +177,9 @@ export class Corrections {
   calibrate(score, metric) {
     this.#know(score.receipt.bundle);
     const { n, on } = this.report();
-    const adjusted = on ? { score: adjust(this.#learnt(), score.score, metric), from: score.score, n } : null;
-    return { ...score, adjusted };
+    const to = on ? adjust(this.#learnt(), score.score, metric) : score.score;
+    const changed = Math.abs(to - score.score) >= NOTHING;
+    return { ...score, adjusted: changed ? { score: to, from: score.score, n } : null };
   }
 
   /** As setting `bundle`, but quietly: the caller is drawing. @param {string} bundle */

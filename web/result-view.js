@@ -114,9 +114,10 @@ export class ResultView {
   /** @param {Scored} scored */
   #draw({ task, score, loaded, claim }) {
     text("result-metric", this.#titleOf(task));
-    text("result-score", this.#app.number(score.score, 1));
-    text("result-rounded", this.#app.t("answer.rounded", { rounded: score.rounded }));
-    drawGauge(byId("gauge", HTMLElement), score, this.#app);
+    const shown = this.#shown(task, score);
+    text("result-score", this.#app.number(shown.score, 1));
+    text("result-rounded", this.#app.t("answer.rounded", { rounded: shown.rounded }));
+    drawGauge(byId("gauge", HTMLElement), shown, this.#app);
     this.#adjustment.show({ task, score });
     this.#showKey(score);
     this.#showDoubt(score);
@@ -126,6 +127,17 @@ export class ResultView {
     this.#receipt.show(task, score);
   }
 
+  /**
+   * The score as the user's corrections have it; the receipt keeps the model's own.
+   *
+   * @param {Task} task
+   * @param {TimedScore} score
+   */
+  #shown(task, score) {
+    const { adjusted } = this.#app.corrections.calibrate(score, task.metric);
+    return adjusted ? { ...score, score: adjusted.score, rounded: Math.round(adjusted.score) } : score;
+  }
+
   /** @param {Task} task */
   #titleOf({ metric, definition }) {
     return definition === undefined ? this.#app.title(metric) : metric;
@@ -133,7 +145,7 @@ export class ResultView {
 
   /** @param {Scored} scored */
   #summaryOf({ task, score }) {
-    const values = { score: this.#app.number(score.score, 1), metric: this.#titleOf(task) };
+    const values = { score: this.#app.number(this.#shown(task, score).score, 1), metric: this.#titleOf(task) };
     const parts = [this.#app.t("answer.summary", values)];
     if (score.interval) parts.push(this.#app.t("answer.dial.interval", rangeOf(score.interval, this.#app)));
     if (score.abstain) parts.push(this.#app.t("answer.unsure"));

@@ -8,9 +8,6 @@ import { el } from "../dom.js";
  * @typedef {import("../protocol.js").Score} Score
  */
 
-/** Adjustments that one decimal cannot show are none. */
-const NOTHING = 0.05;
-
 /**
  * @param {HTMLElement} root
  * @param {App} app
@@ -30,7 +27,7 @@ export function mount(root, app) {
  */
 function show(root, app, task, score) {
   const { adjusted } = app.corrections.calibrate(score, task.metric);
-  const changed = adjusted !== null && Math.abs(adjusted.score - adjusted.from) >= NOTHING;
+  const changed = adjusted !== null;
   const off = !app.corrections.enabled && app.corrections.report().useful;
   root.hidden = !changed && !off;
   if (root.hidden) return root.replaceChildren();

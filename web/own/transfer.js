@@ -8,7 +8,7 @@ import { saveFile } from "../save-file.js";
  * @typedef {import("../app.js").App} App
  *
  * @typedef {object} Kind
- * @property {string} prefix of the message keys
+ * @property {{ export: string, import: string }} keys the buttons' messages
  * @property {string} file the export's name
  * @property {string} type its media type
  * @property {string} accept what the import's dialog offers
@@ -37,17 +37,14 @@ export class Transfer {
     this.#kind = kind;
     this.#export = app.say(
       el("button", { type: "button", class: "secondary", "data-act": "export" }),
-      `${kind.prefix}.export`,
+      kind.keys.export,
     );
     this.#export.addEventListener("click", () => saveFile(kind.file, kind.type, kind.exported()));
     this.#input = /** @type {HTMLInputElement} */ (
       el("input", { type: "file", accept: kind.accept, class: "visually-hidden", tabindex: -1, "aria-hidden": "true" })
     );
     this.#input.addEventListener("change", () => this.#import());
-    const open = app.say(
-      el("button", { type: "button", class: "secondary", "data-act": "import" }),
-      `${kind.prefix}.import`,
-    );
+    const open = app.say(el("button", { type: "button", class: "secondary", "data-act": "import" }), kind.keys.import);
     open.addEventListener("click", () => this.#input.click());
     this.element.append(
       el("div", { class: "detail-actions" }, this.#export, open, this.#input, ...options),

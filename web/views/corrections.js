@@ -42,7 +42,7 @@ class CorrectionsView {
     this.#list = new CorrectionList(app);
     this.#job = new Job(app);
     const kind = {
-      prefix: "corrections",
+      keys: { export: "corrections.export", import: "corrections.import" },
       file: "touchstone-corrections.jsonl",
       type: "application/jsonl",
       accept: ".jsonl,.json,.ndjson",

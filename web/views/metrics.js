@@ -55,7 +55,7 @@ class MetricsView {
     );
     this.#onTaken = this.#takenChoice();
     const kind = {
-      prefix: "metrics",
+      keys: { export: "metrics.export", import: "metrics.import" },
       file: "touchstone-metrics.json",
       type: "application/json",
       accept: ".json,application/json",
