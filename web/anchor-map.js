@@ -68,7 +68,7 @@ class AnchorMap {
     const buttons = this.#buttons();
     this.#view = new MapView(app.t("map.label"), buttons, (point, how) => this.#onPoint(point, how));
     this.#legend = new MapLegend(app, (family) => this.#view.highlightFamily(family));
-    this.#frame.append(this.#view.element, this.#card.element, buttons);
+    this.#frame.append(this.#view.element, buttons, this.#card.element);
     this.#frame.addEventListener("keydown", (event) => event.key === "Escape" && this.#escape(event));
     root.classList.add("anchor-map");
     root.append(

@@ -31,6 +31,7 @@ function show(root, app, task, score) {
   const off = !app.corrections.enabled && app.corrections.report().useful;
   root.hidden = !changed && !off;
   if (root.hidden) return root.replaceChildren();
+  /** @type {import("../i18n.js").Values} */
   const values = changed
     ? { from: app.number(adjusted.from, 1), to: app.number(adjusted.score, 1), count: adjusted.n }
     : {};
