@@ -42,8 +42,13 @@ pub struct Page {
 impl Page {
     /// Serves `folder` and opens it in Chromium with extra `flags`.
     pub async fn open(folder: &Path, flags: &[&str]) -> Self {
+        let router = serve::router(folder, &[], &[]).expect("the page is built");
+        Self::open_router(router, flags).await
+    }
+
+    /// The same for a page that a server of its own serves.
+    pub async fn open_router(router: axum::Router, flags: &[&str]) -> Self {
         let one = ONE.lock().await;
-        let router = serve::router(folder, &[]).expect("the page is built");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}/", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
