@@ -2,11 +2,10 @@
 /** The histogram, drawn as SVG, with a text that says the same. */
 import { svg } from "../dom.js";
 
-/** View box units. */
-const BOX = { width: 640, height: 220 };
-const PLOT = { left: 46, right: 8, top: 10, bottom: 40 };
-const WIDTH = BOX.width - PLOT.left - PLOT.right;
-const HEIGHT = BOX.height - PLOT.top - PLOT.bottom;
+/** Pixels. */
+const TOTAL = 236;
+const PLOT = { left: 52, right: 10, top: 22, bottom: 40 };
+const HEIGHT = TOTAL - PLOT.top - PLOT.bottom;
 
 /**
  * @typedef {object} Words
@@ -14,6 +13,7 @@ const HEIGHT = BOX.height - PLOT.top - PLOT.bottom;
  * @property {string} across label of the axis of scores
  * @property {string} up label of the axis of counts
  * @property {string} threshold
+ * @property {number} width pixels
  * @property {(value: number) => string} number
  * @property {(bin: { from: number, to: number, sure: number, unsure: number }) => string} bar tip of a bar
  */
@@ -31,7 +31,7 @@ export function histogramChart(bins, threshold, words) {
   const top = Math.ceil(most / step) * step;
   return svg(
     "svg",
-    { viewBox: `0 0 ${BOX.width} ${BOX.height}`, role: "img", "aria-label": words.label, class: "histogram" },
+    { viewBox: `0 0 ${words.width} ${TOTAL}`, role: "img", "aria-label": words.label, class: "histogram" },
     hatch(),
     ...grid(top, step, words),
     ...bins.flatMap((bin, i) => bar(bin, i, bins.length, top, words)),
@@ -46,9 +46,12 @@ export function niceStep(most) {
   return ([1, 2, 5, 10].find((factor) => factor * power >= rough) ?? 10) * power;
 }
 
-/** @param {number} score */
-function x(score) {
-  return PLOT.left + (score / 10) * WIDTH;
+/**
+ * @param {number} score
+ * @param {number} width of the whole
+ */
+function x(score, width) {
+  return PLOT.left + (score / 10) * (width - PLOT.left - PLOT.right);
 }
 
 function hatch() {
@@ -62,17 +65,17 @@ function hatch() {
  * @param {number} step
  * @param {Words} words
  */
-function grid(top, step, { number, across, up }) {
+function grid(top, step, { number, across, up, width }) {
   const marks = [];
   for (let count = 0; count <= top; count += step) {
     const y = PLOT.top + HEIGHT * (1 - count / top);
-    marks.push(svg("line", { class: "rule", x1: PLOT.left, x2: BOX.width - PLOT.right, y1: y, y2: y }));
+    marks.push(svg("line", { class: "rule", x1: PLOT.left, x2: width - PLOT.right, y1: y, y2: y }));
     marks.push(svg("text", { class: "axis end", x: PLOT.left - 6, y: y + 4 }, number(count)));
   }
   for (let score = 0; score <= 10; score++) {
-    marks.push(svg("text", { class: "axis middle", x: x(score), y: BOX.height - PLOT.bottom + 16 }, number(score)));
+    marks.push(svg("text", { class: "axis middle", x: x(score, width), y: TOTAL - PLOT.bottom + 16 }, number(score)));
   }
-  marks.push(svg("text", { class: "axis middle title", x: PLOT.left + WIDTH / 2, y: BOX.height - 5 }, across));
+  marks.push(svg("text", { class: "axis middle title", x: x(5, width), y: TOTAL - 5 }, across));
   marks.push(svg("text", { class: "axis middle title", transform: `translate(11 ${PLOT.top + HEIGHT / 2}) rotate(-90)` }, up));
   return marks;
 }
@@ -87,7 +90,7 @@ function grid(top, step, { number, across, up }) {
 function bar({ sure, unsure }, index, count, top, words) {
   const [from, to] = [(index / count) * 10, ((index + 1) / count) * 10];
   const high = (/** @type {number} */ n) => (HEIGHT * n) / top;
-  const place = { x: x(from) + 1, width: x(to) - x(from) - 2 };
+  const place = { x: x(from, words.width) + 1, width: x(to, words.width) - x(from, words.width) - 2 };
   const y = PLOT.top + HEIGHT;
   const tip = svg("title", {}, words.bar({ from, to, sure, unsure }));
   return [
@@ -102,10 +105,10 @@ function bar({ sure, unsure }, index, count, top, words) {
  * @param {Words} words
  */
 function line(threshold, words) {
-  const at = x(threshold);
+  const at = x(threshold, words.width);
   const anchor = threshold > 8.5 ? "end" : threshold < 1.5 ? "start" : "middle";
   return [
     svg("line", { class: "threshold", x1: at, x2: at, y1: PLOT.top, y2: PLOT.top + HEIGHT }),
-    svg("text", { class: `axis ${anchor} threshold-label`, x: at, y: PLOT.top + HEIGHT + 29 }, words.threshold),
+    svg("text", { class: `axis ${anchor} threshold-label`, x: at, y: PLOT.top - 7 }, words.threshold),
   ];
 }

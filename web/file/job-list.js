@@ -44,7 +44,7 @@ export class JobList {
   #item(job, open) {
     const total = job.rows * (job.mode === "chosen" ? Math.max(1, job.metrics.length) : 1);
     const share = job.state === "ready" ? this.#app.t("file.rows", { count: job.rows }) : this.#app.t("file.progress.count", { done: job.done, count: total });
-    const state = el("span", { class: `state ${job.state}` }, this.#app.t(`file.state.${job.state}`));
+    const state = el("span", { class: `job-state ${job.state}` }, this.#app.t(`file.state.${job.state}`));
     const show = el("button", { type: "button", class: "job", "data-focus": `open-${job.id}`, "aria-current": open ? "true" : undefined },
       el("span", { class: "job-name", dir: "auto" }, job.name), el("span", { class: "job-facts" }, state, " ", share));
     show.addEventListener("click", () => this.#hooks.open(job));

@@ -12,8 +12,9 @@ import { metricTitle, size, told } from "./words.js";
  * @typedef {import("./session.js").Session} Session
  */
 
-/** Milliseconds between two drawings of the figures while scores come in. */
+/** Milliseconds between two drawings of the figures while scores come in, and at least so many times what one takes. */
 const CALM = 1000;
+const SHARE = 12;
 /** Broken rows that are listed. */
 const LISTED = 100;
 
@@ -32,6 +33,7 @@ export class JobView {
   #results = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
+  #cost = 0;
   #onState = () => this.#draw();
   #onBatch = () => this.#soon();
 
@@ -136,17 +138,20 @@ export class JobView {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       this.#refresh();
-    }, CALM);
+    }, Math.max(CALM, SHARE * this.#cost));
   }
 
   #refresh() {
+    const started = performance.now();
     this.#summary?.draw();
     this.#results?.draw();
+    this.#cost = performance.now() - started;
   }
 
   #closeParts() {
     this.#mapping?.close();
     this.#results?.close();
+    this.#summary?.close();
     this.#mapping = this.#progress = this.#summary = this.#results = null;
   }
 

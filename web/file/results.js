@@ -1,5 +1,6 @@
 // @ts-check
 /** What is known of each item of a job, in few bytes each, and the order in which it is shown. Pure. */
+import { sortedPositions } from "./summary.js";
 
 /**
  * @typedef {import("./types.js").Outcome} Outcome
@@ -121,7 +122,21 @@ export class Results {
       if ((this.flags[i] & (DONE | FAILED)) === DONE && (metric < 0 || this.metricOf(i) === metric)) items[n++] = i;
     }
     const some = items.subarray(0, n);
-    return { items: some, scores: pick(this.score, some), unsure: Uint8Array.from(some, (i) => this.flags[i] & UNSURE) };
+    return { items: some, scores: this.#pick(this.score, some), unsure: this.#pick(this.flags, some).map((flags) => flags & UNSURE) };
+  }
+
+  /**
+   * The values of some items.
+   *
+   * @template {Float32Array | Uint8Array} T
+   * @param {T} values
+   * @param {Uint32Array} items
+   * @returns {T}
+   */
+  #pick(values, items) {
+    const picked = /** @type {T} */ (values.slice(0, items.length));
+    for (let i = 0; i < items.length; i++) picked[i] = values[items[i]];
+    return picked;
   }
 
   /**
@@ -131,7 +146,9 @@ export class Results {
    */
   pairs(metric) {
     const items = this.scored(metric).items.filter((i) => !Number.isNaN(this.judged(i)));
-    return { predicted: pick(this.score, items), target: Float32Array.from(items, (i) => this.judged(i)) };
+    const target = new Float32Array(items.length);
+    for (let i = 0; i < items.length; i++) target[i] = this.judged(items[i]);
+    return { predicted: this.#pick(this.score, items), target };
   }
 
   /**
@@ -195,14 +212,12 @@ export class Results {
    * @param {Sort} sort
    */
   #sorted(items, { key, descending }) {
-    const values = Float64Array.from(items, (item) => this.#value(item, key));
-    const sign = descending ? -1 : 1;
-    const order = Uint32Array.from(items.keys()).sort((a, b) => {
-      const [x, y] = [values[a], values[b]];
-      if (Number.isNaN(x) || Number.isNaN(y)) return Number(Number.isNaN(x)) - Number(Number.isNaN(y)) || a - b;
-      return sign * (x - y) || a - b;
-    });
-    return order.map((i) => items[i]);
+    const values = new Float32Array(items.length);
+    for (let i = 0; i < items.length; i++) {
+      const value = this.#value(items[i], key);
+      values[i] = Number.isNaN(value) ? Infinity : descending ? -value : value;
+    }
+    return sortedPositions(values).map((position) => items[position]);
   }
 
   /**
@@ -225,12 +240,4 @@ export class Results {
         return item;
     }
   }
-}
-
-/**
- * @param {Float32Array} values
- * @param {Uint32Array} items
- */
-function pick(values, items) {
-  return Float32Array.from(items, (item) => values[item]);
 }

@@ -17,13 +17,11 @@ import { taskOf } from "./task.js";
  *
  * @typedef {object} Hooks
  * @property {() => void} onBatch after results have come
- * @property {(attempt: number) => void} onRetry the scorer died and is started again
+ * @property {() => void} onRetry the scorer died and is started again
  */
 
 /** Errors after which the scorer can be started again and asked once more. */
 const RETRYABLE = ["worker", "deadline", "panic", "device", "memory", "not-loaded"];
-/** Attempts at one batch before its rows are tried one by one, and at one row before it is given up. */
-const ATTEMPTS = 2;
 /** Restarts in a row, without any row scored between, after which the device is to blame and the job stops. */
 const RESTARTS = 6;
 /** Milliseconds before the first restart; each further one waits twice as long. */
@@ -69,12 +67,12 @@ export class Runner {
   async #batch(first, signal) {
     let end = first + 1;
     while (end < first + this.estimate.batch && end < this.results.length && !this.results.isDone(end)) end++;
-    const asked = await this.#ask(first, end);
     const started = performance.now();
+    const asked = await this.#ask(first, end);
     const outcomes = await this.#outcomes(asked, signal);
-    this.estimate.add(asked.filter((one) => "task" in one).length, performance.now() - started);
     signal.throwIfAborted();
     await this.#keep(first, outcomes);
+    this.estimate.add(asked.filter((one) => "task" in one).length, performance.now() - started);
     return this.results.nextOpen(end);
   }
 
@@ -111,53 +109,63 @@ export class Runner {
   }
 
   /**
-   * As many outcomes as tasks. A scorer that dies is started again; tasks on which it dies again
-   * are tried one by one, and the one that kills it alone gets the error.
+   * As many outcomes as tasks. When the scorer dies it is started again and the tasks are tried one
+   * by one; the one that kills it alone gets the error, and the others their scores.
    *
    * @param {Task[]} tasks
    * @param {AbortSignal} signal
    * @returns {Promise<Outcome[]>}
    */
   async #score(tasks, signal) {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        const { value } = await this.app.run((client) => client.scoreBatch(tasks, { signal }), signal);
-        this.#restarts = 0;
-        return checked(value, tasks.length);
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!isRetryable(error) || ++this.#restarts > RESTARTS) throw error;
-        if (attempt >= ATTEMPTS) return this.#apart(tasks, error, signal);
-        await this.#restart(error, attempt, signal);
-      }
+    try {
+      return await this.#send(tasks, signal);
+    } catch (error) {
+      await this.#restart(error, signal);
+    }
+    /** @type {Outcome[]} */
+    const outcomes = [];
+    for (const task of tasks) outcomes.push(await this.#alone(task, signal));
+    return outcomes;
+  }
+
+  /**
+   * @param {Task} task
+   * @param {AbortSignal} signal
+   * @returns {Promise<Outcome>}
+   */
+  async #alone(task, signal) {
+    try {
+      return (await this.#send([task], signal))[0];
+    } catch (error) {
+      await this.#restart(error, signal);
+      const { kind, message } = /** @type {any} */ (error);
+      return { error: { kind: kind ?? "worker", message } };
     }
   }
 
   /**
    * @param {Task[]} tasks
-   * @param {any} error
    * @param {AbortSignal} signal
-   * @returns {Promise<Outcome[]>}
    */
-  async #apart(tasks, error, signal) {
-    await this.#restart(error, ATTEMPTS, signal);
-    if (tasks.length === 1) return [{ error: { kind: error.kind ?? "worker", message: error.message } }];
-    /** @type {Outcome[]} */
-    const outcomes = [];
-    for (const task of tasks) outcomes.push(...(await this.#score([task], signal)));
-    return outcomes;
+  async #send(tasks, signal) {
+    const { value } = await this.app.run((client) => client.scoreBatch(tasks, { signal }), signal);
+    this.#restarts = 0;
+    return checked(value, tasks.length);
   }
 
   /**
+   * Makes the scorer usable again, or rejects with what stands against it.
+   *
    * @param {any} error
-   * @param {number} attempt
    * @param {AbortSignal} signal
    */
-  async #restart(error, attempt, signal) {
-    this.hooks.onRetry(attempt);
-    await pause(PATIENCE * 2 ** this.#restarts, signal);
-    // A panic leaves the worker alive without a scorer; a dead one is replaced by the next call.
-    if (["panic", "device", "memory", "not-loaded"].includes(error.kind)) await this.app.reload();
+  async #restart(error, signal) {
+    signal.throwIfAborted();
+    if (!isRetryable(error) || ++this.#restarts > RESTARTS) throw error;
+    this.hooks.onRetry();
+    await pause(PATIENCE * 2 ** (this.#restarts - 1), signal);
+    // The client starts a dead worker anew by itself, but gives up after some deaths in a row.
+    if (error.retryable === false || error.kind === "not-loaded") await this.app.reload();
   }
 
   /**

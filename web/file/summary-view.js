@@ -23,6 +23,8 @@ export class SummaryView {
   #metrics = el("div", { class: "scroll-x", tabindex: 0, role: "region" });
   #agreement = el("div", {});
   #slider;
+  #observer = new ResizeObserver(() => this.#resized());
+  #width = 0;
   #output = el("output", { class: "threshold-value" });
 
   /**
@@ -44,6 +46,7 @@ export class SummaryView {
       el("div", { class: "file-figures" }, el("div", {}, this.#chart, this.#threshold()), this.#agreement),
       this.#metrics);
     this.draw();
+    this.#observer.observe(this.#chart);
   }
 
   #makeSlider() {
@@ -61,6 +64,15 @@ export class SummaryView {
   #threshold() {
     const label = el("label", { for: "file-threshold" }, this.#app.t("file.threshold"));
     return el("div", { class: "threshold-row" }, label, this.#slider, this.#output);
+  }
+
+  /** The chart is drawn for the width it has, so that its letters keep their size. */
+  #resized() {
+    if (Math.abs(this.#chart.clientWidth - this.#width) > 8) this.draw();
+  }
+
+  close() {
+    this.#observer.disconnect();
   }
 
   draw() {
@@ -104,6 +116,7 @@ export class SummaryView {
     const number = (/** @type {number} */ value) => this.#app.number(value);
     const passed = percent(this.#app, all.passed);
     const values = { count: all.n, mean: this.#app.number(all.mean, 1), median: this.#app.number(all.median, 1), threshold, passed };
+    this.#width = this.#chart.clientWidth;
     this.#chart.replaceChildren(
       histogramChart(histogram(scores, unsure), threshold, {
         label: t("file.histogram.label", values),
@@ -111,9 +124,10 @@ export class SummaryView {
         up: t("file.histogram.up"),
         threshold: t("file.histogram.threshold", { threshold }),
         number,
+        width: this.#chart.clientWidth || 640,
         bar: ({ from, to, sure, unsure: doubtful }) => t("file.histogram.bar", { from, to, sure, unsure: doubtful }),
       }),
-      el("p", { class: "legend" }, el("span", { class: "key sure" }), t("file.histogram.sure"), " ", el("span", { class: "key unsure" }), t("file.histogram.unsure")),
+      el("p", { class: "chart-legend" }, el("span", { class: "swatch" }), t("file.histogram.sure"), " ", el("span", { class: "swatch unsure" }), t("file.histogram.unsure")),
     );
     const text = t("file.threshold.value", { threshold, passed });
     this.#output.textContent = text;

@@ -45,7 +45,7 @@ export function histogram(scores, unsure) {
 export function describe(scores, unsure, threshold) {
   const n = scores.length;
   if (n === 0) return null;
-  const sorted = Float64Array.from(scores).sort();
+  const sorted = Float32Array.from(scores).sort();
   let [sum, doubtful, passed] = [0, 0, 0];
   for (let i = 0; i < n; i++) {
     sum += scores[i];
@@ -64,45 +64,60 @@ export function describe(scores, unsure, threshold) {
 export function fit(predicted, target) {
   const n = predicted.length;
   if (n === 0) return null;
-  const [p, t] = [Float64Array.from(predicted), Float64Array.from(target)];
-  const errors = p.map((value, i) => value - t[i]);
+  const [p, t] = [Float32Array.from(predicted), Float32Array.from(target)];
+  let [squares, absolute] = [0, 0];
+  for (let i = 0; i < n; i++) {
+    squares += (p[i] - t[i]) ** 2;
+    absolute += Math.abs(p[i] - t[i]);
+  }
   return {
     n,
-    rmse: Math.sqrt(mean(errors.map((e) => e * e))),
-    mae: mean(errors.map(Math.abs)),
+    rmse: Math.sqrt(squares / n),
+    mae: absolute / n,
     pearson: correlation(p, t),
     spearman: correlation(ranks(p), ranks(t)),
     constantRmse: Math.sqrt(variance(t)),
   };
 }
 
-/** @param {Float64Array} values */
+/** @param {ArrayLike<number>} values */
 function mean(values) {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i];
+  return sum / values.length;
 }
 
-/** Mean squared distance from the mean; exactly zero where all values are equal. @param {Float64Array} values */
+/** Mean squared distance from the mean; exactly zero where all values are equal. @param {ArrayLike<number>} values */
 function variance(values) {
-  if (values.every((value) => value === values[0])) return 0;
   const centre = mean(values);
-  return mean(values.map((value) => (value - centre) ** 2));
+  let [sum, equal] = [0, true];
+  for (let i = 0; i < values.length; i++) {
+    sum += (values[i] - centre) ** 2;
+    equal &&= values[i] === values[0];
+  }
+  return equal ? 0 : sum / values.length;
 }
 
 /**
- * @param {Float64Array} a
- * @param {Float64Array} b
+ * @param {ArrayLike<number>} a
+ * @param {ArrayLike<number>} b
  */
 function correlation(a, b) {
   const scale = Math.sqrt(variance(a) * variance(b));
   if (!(scale > 0)) return null;
   const [centreA, centreB] = [mean(a), mean(b)];
-  const covariance = mean(a.map((value, i) => (value - centreA) * (b[i] - centreB)));
-  return Math.min(1, Math.max(-1, covariance / scale));
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i] - centreA) * (b[i] - centreB);
+  return Math.min(1, Math.max(-1, sum / a.length / scale));
 }
 
-/** Ranks from 1; equal values share the average of their ranks. @param {Float64Array} values */
+/**
+ * Ranks from 1; equal values share the average of their ranks.
+ *
+ * @param {Float32Array} values up to a million
+ */
 export function ranks(values) {
-  const order = Uint32Array.from(values.keys()).sort((i, j) => values[i] - values[j]);
+  const order = sortedPositions(values);
   const found = new Float64Array(values.length);
   for (let from = 0; from < order.length; ) {
     let to = from + 1;
@@ -111,4 +126,27 @@ export function ranks(values) {
     from = to;
   }
   return found;
+}
+
+/** Above any position that is sorted; with 32 bits of a float it stays a whole number below 2 ** 53. */
+const POSITIONS = 2 ** 20;
+const SIGN = 0x80000000;
+
+/**
+ * The positions of values in rising order, equal ones as they stand. The bits of a float order as
+ * it does, but for its sign; with the position below them one sort of plain numbers does it, many
+ * times faster than a sort that compares.
+ *
+ * @param {Float32Array} values no NaN, up to a million
+ */
+export function sortedPositions(values) {
+  const floats = values.map((value) => value + 0); // -0 becomes 0
+  const bits = new Uint32Array(floats.buffer);
+  const keys = new Float64Array(values.length);
+  for (let i = 0; i < bits.length; i++) {
+    const place = bits[i] & SIGN ? ~bits[i] >>> 0 : bits[i] + SIGN;
+    keys[i] = place * POSITIONS + i;
+  }
+  keys.sort();
+  return Uint32Array.from(keys, (key) => key % POSITIONS);
 }

@@ -38,7 +38,6 @@ export class ResultGrid {
   #version = 0;
   /** @type {number} */
   #frame = 0;
-  #body;
   #space;
   #head;
   #observer;
@@ -48,16 +47,13 @@ export class ResultGrid {
     this.#source = source;
     this.#head = el("div", { role: "row", class: "grid-head", "aria-rowindex": 1 }, ...source.columns.map((column, i) => this.#header(column, i)));
     this.#space = el("div", { class: "grid-space", role: "rowgroup" });
-    this.#body = /** @type {HTMLElement} */ (el("div", { class: "grid-body", role: "presentation" }, this.#space));
-    this.element = /** @type {HTMLElement} */ (
-      el("div", { role: "grid", class: "grid", tabindex: 0, "aria-label": source.label, "aria-colcount": source.columns.length },
-        el("div", { role: "rowgroup" }, this.#head), this.#body)
-    );
-    this.#body.addEventListener("scroll", () => this.#soon());
-    this.#body.addEventListener("click", (event) => this.#onClick(event));
+    const attributes = { role: "grid", class: "grid", tabindex: 0, "aria-label": source.label, "aria-colcount": source.columns.length };
+    this.element = /** @type {HTMLElement} */ (el("div", attributes, el("div", { role: "rowgroup" }, this.#head), this.#space));
+    this.element.addEventListener("scroll", () => this.#soon());
+    this.#space.addEventListener("click", (event) => this.#onClick(event));
     this.element.addEventListener("keydown", (event) => this.#onKey(event));
     this.#observer = new ResizeObserver(() => this.#soon());
-    this.#observer.observe(this.#body);
+    this.#observer.observe(this.element);
   }
 
   /**
@@ -89,7 +85,7 @@ export class ResultGrid {
       else header.removeAttribute("aria-sort");
     }
     if (top) {
-      this.#body.scrollTop = 0;
+      this.element.scrollTop = 0;
       this.#active = 0;
     }
     this.#active = Math.max(0, Math.min(this.#active, items.length - 1));
@@ -109,14 +105,20 @@ export class ResultGrid {
     });
   }
 
+  /** Pixels under the header. */
+  get #height() {
+    return Math.max(0, this.element.clientHeight - ROW);
+  }
+
   /** Rows that fit. */
   get #page() {
-    return Math.max(1, Math.floor(this.#body.clientHeight / ROW));
+    return Math.max(1, Math.floor(this.#height / ROW));
   }
 
   /** The position among the items at the upper edge; past the tallest height the scroll is a share. */
   #top() {
-    const { scrollTop, clientHeight } = this.#body;
+    const { scrollTop } = this.element;
+    const clientHeight = this.#height;
     const height = this.#items.length * ROW;
     if (height <= TALLEST) return scrollTop / ROW;
     const share = scrollTop / Math.max(1, TALLEST - clientHeight);
@@ -126,13 +128,13 @@ export class ResultGrid {
   #draw() {
     const top = this.#top();
     const first = Math.max(0, Math.floor(top) - MARGIN);
-    const last = Math.min(this.#items.length, Math.ceil(top + this.#body.clientHeight / ROW) + MARGIN);
+    const last = Math.min(this.#items.length, Math.ceil(top + this.#height / ROW) + MARGIN);
     const version = this.#version;
     const kept = new Map([...this.#space.children].map((row) => [/** @type {HTMLElement} */ (row).dataset.key, row]));
     const rows = [];
     for (let at = first; at < last; at++) rows.push(this.#row(at, version, kept));
     this.#space.replaceChildren(...rows);
-    const offset = this.#items.length * ROW <= TALLEST ? 0 : this.#body.scrollTop - top * ROW;
+    const offset = this.#items.length * ROW <= TALLEST ? 0 : this.element.scrollTop - top * ROW;
     rows.forEach((row, i) => (row.style.transform = `translateY(${(first + i) * ROW + offset}px)`));
     this.#drawn = { first, last };
     this.#markActive();
@@ -196,7 +198,7 @@ export class ResultGrid {
   #move(to) {
     this.#active = to;
     const top = this.#top();
-    const fits = this.#body.clientHeight / ROW - 1;
+    const fits = this.#height / ROW - 1;
     if (to < top) this.#scrollTo(to);
     else if (to > top + fits) this.#scrollTo(to - fits);
     this.#draw();
@@ -204,10 +206,10 @@ export class ResultGrid {
 
   /** @param {number} top a position among the items, for the upper edge */
   #scrollTo(top) {
-    const { clientHeight } = this.#body;
+    const clientHeight = this.#height;
     const height = this.#items.length * ROW;
     const share = top / Math.max(1, this.#items.length - clientHeight / ROW);
-    this.#body.scrollTop = height <= TALLEST ? top * ROW : share * (TALLEST - clientHeight);
+    this.element.scrollTop = height <= TALLEST ? top * ROW : share * (TALLEST - clientHeight);
   }
 
   /** Lets go of what it watches. */

@@ -16,6 +16,8 @@ import { told } from "../file/words.js";
  * @typedef {import("../file/types.js").Job} Job
  */
 
+/** Milliseconds between two drawings of the list while scores come in. */
+const CALM = 1000;
 /** Only one tab scores a job. */
 const LOCK = "touchstone-files";
 
@@ -48,6 +50,8 @@ class FileView {
   #waiting = [];
   #reading = false;
   #scoring = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #soon;
   #lastId = 0;
 
   /**
@@ -166,6 +170,7 @@ class FileView {
     if (known) return known;
     const session = new Session(this.#app, this.#store, job);
     session.addEventListener("state", () => this.#drawList());
+    session.addEventListener("batch", () => this.#drawListSoon());
     this.#sessions.set(job.id, session);
     return session;
   }
@@ -202,6 +207,13 @@ class FileView {
 
   #drawList() {
     this.#list?.draw(this.#jobs, this.#openId, this.#store.inMemory);
+  }
+
+  #drawListSoon() {
+    this.#soon ??= setTimeout(() => {
+      this.#soon = undefined;
+      this.#drawList();
+    }, CALM);
   }
 
   /** Own metrics came or went: the mapping shows them. */
