@@ -23,9 +23,12 @@ import { taskOf } from "./task.js";
 /** Errors after which the scorer can be started again and asked once more. */
 const RETRYABLE = ["worker", "deadline", "panic", "device", "memory", "not-loaded"];
 /** Restarts in a row, without any row scored between, after which the device is to blame and the job stops. */
-const RESTARTS = 6;
-/** Milliseconds before the first restart; each further one waits twice as long. */
+const RESTARTS = 8;
+/** Attempts at a row by itself before the scorer's death is put down to it. */
+const ATTEMPTS = 2;
+/** Milliseconds before the first restart; each further one waits twice as long, up to the last. */
 const PATIENCE = 250;
+const MOST_PATIENCE = 4000;
 
 export class Runner {
   /** @type {Estimate} */
@@ -134,12 +137,14 @@ export class Runner {
    * @returns {Promise<Outcome>}
    */
   async #alone(task, signal) {
-    try {
-      return (await this.#send([task], signal))[0];
-    } catch (error) {
-      await this.#restart(error, signal);
-      const { kind, message } = /** @type {any} */ (error);
-      return { error: { kind: kind ?? "worker", message } };
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return (await this.#send([task], signal))[0];
+      } catch (error) {
+        await this.#restart(error, signal);
+        const { kind, message } = /** @type {any} */ (error);
+        if (attempt === ATTEMPTS) return { error: { kind: kind ?? "worker", message } };
+      }
     }
   }
 
@@ -163,7 +168,7 @@ export class Runner {
     signal.throwIfAborted();
     if (!isRetryable(error) || ++this.#restarts > RESTARTS) throw error;
     this.hooks.onRetry();
-    await pause(PATIENCE * 2 ** (this.#restarts - 1), signal);
+    await pause(Math.min(MOST_PATIENCE, PATIENCE * 2 ** (this.#restarts - 1)), signal);
     // The client starts a dead worker anew by itself, but gives up after some deaths in a row.
     if (error.retryable === false || error.kind === "not-loaded") await this.app.reload();
   }
