@@ -19,6 +19,7 @@ export async function exported(session, options) {
   const { job, results, store } = session;
   if (!results) return new Blob([]);
   const write = writer(session, options);
+  /** @type {BlobPart[]} */
   const pieces = [write.head];
   for await (const { first, outcomes } of store.outcomes(job.id, results.length)) {
     let lines = "";

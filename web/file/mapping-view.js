@@ -168,7 +168,7 @@ export class MappingView {
     const findings = survey ? [
       ...this.#unknown(),
       ...(survey.emptyAnswers > 0 && job.mapping.response !== null ? [el("li", { class: "warn" }, t("file.finding.empty", { count: survey.emptyAnswers }))] : []),
-      ...(survey.judgedRows > 0 ? [el("li", {}, t("file.finding.judged", { count: survey.judgedRows }))] : []),
+      ...(survey.judgedRows > 0 ? [el("li", {}, t(job.mode === "chosen" ? "file.finding.judged-chosen" : "file.finding.judged", { count: survey.judgedRows }))] : []),
       ...(survey.badScores > 0 ? [el("li", { class: "warn" }, t("file.finding.bad-scores", { count: survey.badScores }))] : []),
     ] : [];
     this.#findings.replaceChildren(...findings);

@@ -142,6 +142,8 @@ class Collector {
     this.broken = [];
     this.count = 0;
     this.brokenCount = 0;
+    /** @type {import("./types.js").Broken | null} */
+    this.firstBroken = null;
     /** @type {Set<string>} */
     this.keys = new Set();
     /** @type {string[]} */
@@ -180,13 +182,13 @@ class Collector {
   /** @param {import("./types.js").Broken} broken */
   #broken(broken) {
     this.broken.push(broken);
+    this.firstBroken ??= broken;
     if (++this.brokenCount >= 20 && this.count === 0) throw new Refusal("all-broken", this.#first());
     if (this.brokenCount > MAX_BROKEN) throw new Refusal("too-broken", { limit: MAX_BROKEN, ...this.#first() });
-    this.firstBroken ??= broken;
   }
 
   #first() {
-    return { line: (this.firstBroken ?? this.broken[0]).line };
+    return { line: this.firstBroken?.line ?? 1 };
   }
 
   async flush(all = false) {

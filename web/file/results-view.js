@@ -1,8 +1,9 @@
 // @ts-check
-/** The filter bar, the grid of results, and the export. */
+/** The results: the filter bar, the grid, and the export under it. */
 import { el } from "../dom.js";
 import { cell, fieldOf } from "./columns.js";
-import { download, exportName, exported } from "./exporter.js";
+import { ExportView } from "./export-view.js";
+import { FilterBar } from "./filter-bar.js";
 import { ResultGrid } from "./table.js";
 import { taskOf } from "./task.js";
 import { metricTitle } from "./words.js";
@@ -13,9 +14,6 @@ import { metricTitle } from "./words.js";
  * @typedef {import("./results.js").Filter} Filter
  */
 
-const STATES = /** @type {const} */ (["all", "scored", "unsure", "failed", "passed", "below", "waiting"]);
-/** Milliseconds of silence before a search starts. */
-const TYPING = 250;
 /** Characters of a text shown in a cell. */
 const CELL = 240;
 
@@ -28,10 +26,10 @@ export class ResultsView {
   #sort = { key: "number", descending: false };
   #found = el("p", { class: "caption", role: "status" });
   #grid;
+  #bar;
+  #shown;
   /** @type {AbortController | null} */
   #searching = null;
-  /** @type {HTMLSelectElement | null} */
-  #metricSelect = null;
 
   /**
    * @param {App} app
@@ -40,22 +38,27 @@ export class ResultsView {
   constructor(app, session) {
     this.#app = app;
     this.#session = session;
+    this.#shown = this.#columns();
+    this.#bar = new FilterBar(app, session.job, this.#filter, {
+      onFilter: () => this.draw(true),
+      onSearch: (text) => this.#search(text),
+    });
     this.#grid = new ResultGrid({
-      columns: this.#columns(),
+      columns: this.#shown,
       cells: (item) => this.#cells(item),
       open: (item) => this.#open(item),
       sort: (key) => this.#sortBy(key),
       label: app.t("file.results"),
     });
     this.element = el("section", { class: "file-results", "aria-label": app.t("file.results") },
-      this.#filters(), this.#found, this.#grid.element,
-      el("p", { class: "caption" }, app.t("file.results.hint")), this.#exports());
+      this.#bar.element, this.#found, this.#grid.element,
+      el("p", { class: "caption" }, app.t("file.results.hint")), new ExportView(app, session).element);
     this.draw(true);
   }
 
   /** @returns {import("./table.js").Column[]} */
   #columns() {
-    const { job, survey } = this.#session;
+    const { job, results } = this.#session;
     const t = (/** @type {string} */ key) => this.#app.t(`file.column.${key}`);
     return [
       { key: "number", title: t("number"), sort: "number" },
@@ -63,7 +66,7 @@ export class ResultsView {
       ...(job.metrics.length > 1 ? [{ key: "metric", title: t("metric"), sort: /** @type {const} */ ("metric") }] : []),
       { key: "score", title: t("score"), sort: "score" },
       { key: "interval", title: t("interval"), sort: "width" },
-      ...(survey && survey.judgedRows > 0 ? [{ key: "judged", title: t("judged"), sort: /** @type {const} */ ("judged") }, { key: "difference", title: t("difference"), sort: /** @type {const} */ ("difference") }] : []),
+      ...(results?.hasJudged ? [{ key: "judged", title: t("judged"), sort: /** @type {const} */ ("judged") }, { key: "difference", title: t("difference"), sort: /** @type {const} */ ("difference") }] : []),
       { key: "prompt", title: t("prompt") },
       { key: "answer", title: t("answer") },
     ];
@@ -78,7 +81,7 @@ export class ResultsView {
     const judged = results.judged(item);
     const number = (/** @type {number} */ value) => (Number.isNaN(value) ? "" : this.#app.number(value, 1));
     const error = results.errors.get(item);
-    return this.#columns().map(({ key }) => {
+    return this.#shown.map(({ key }) => {
       if (key === "number") return row ? this.#app.number(row.n) : "…";
       if (key === "id") return text(job.mapping.id);
       if (key === "metric") return metricTitle(this.#app, job.metrics[results.metricOf(item)]);
@@ -119,58 +122,11 @@ export class ResultsView {
     this.draw(true);
   }
 
-  #filters() {
-    const bar = el("div", { class: "file-filters", role: "search", "aria-label": this.#app.t("file.filter") });
-    const search = /** @type {HTMLInputElement} */ (el("input", { type: "search", class: "filter-text", autocomplete: "off", spellcheck: "false" }));
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    let timer;
-    search.addEventListener("input", () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => this.#search(search.value), TYPING);
-    });
-    bar.append(labelled(this.#app.t("file.filter.text"), search));
-    if (this.#session.job.metrics.length > 1) bar.append(labelled(this.#app.t("file.filter.metric"), this.#metricFilter()));
-    bar.append(labelled(this.#app.t("file.filter.state"), this.#stateFilter()), this.#range());
-    return bar;
-  }
-
-  #metricFilter() {
-    const options = this.#session.job.metrics.map((metric, i) => el("option", { value: i }, metricTitle(this.#app, metric)));
-    const select = /** @type {HTMLSelectElement} */ (el("select", { class: "filter-metric" }, el("option", { value: -1 }, this.#app.t("file.filter.all-metrics")), ...options));
-    select.addEventListener("change", () => this.showMetric(Number(select.value)));
-    this.#metricSelect = select;
-    return select;
-  }
-
   /** @param {number} metric index, or -1 for all */
   showMetric(metric) {
+    this.#bar.showMetric(metric);
     this.#filter.metric = metric;
-    if (this.#metricSelect) this.#metricSelect.value = String(metric);
     this.draw(true);
-  }
-
-  #stateFilter() {
-    const select = /** @type {HTMLSelectElement} */ (el("select", { class: "filter-state" }, ...STATES.map((state) => el("option", { value: state }, this.#app.t(`file.filter.${state}`)))));
-    select.addEventListener("change", () => {
-      this.#filter.state = /** @type {Filter["state"]} */ (select.value);
-      this.draw(true);
-    });
-    return select;
-  }
-
-  #range() {
-    const field = (/** @type {"low" | "high"} */ end) => {
-      const input = /** @type {HTMLInputElement} */ (el("input", { type: "number", min: 0, max: 10, step: 0.5, class: "filter-number", "aria-label": this.#app.t(`file.filter.${end}`) }));
-      input.value = String(this.#filter[end]);
-      input.addEventListener("input", () => {
-        const value = input.valueAsNumber;
-        this.#filter[end] = Number.isNaN(value) ? (end === "low" ? 0 : 10) : value;
-        this.draw(true);
-      });
-      return input;
-    };
-    const title = this.#app.t("file.filter.score");
-    return el("fieldset", { class: "filter-range" }, el("legend", {}, title), field("low"), el("span", {}, "–"), field("high"));
   }
 
   /** Looks through all texts of all rows, off and on, so that typing goes on. @param {string} text */
@@ -201,41 +157,10 @@ export class ResultsView {
     this.#found.textContent = this.#app.t("file.results.found", { count: items.length, of: results.length });
   }
 
-  #exports() {
-    const t = (/** @type {string} */ key) => this.#app.t(`file.export.${key}`);
-    const box = (/** @type {string} */ key, /** @type {boolean} */ on) => {
-      const input = /** @type {HTMLInputElement} */ (el("input", { type: "checkbox", class: `export-${key}` }));
-      input.checked = on;
-      return { input, label: el("label", { class: "check" }, input, t(key)) };
-    };
-    const [more, safe] = [box("more", true), box("safe", false)];
-    const said = el("span", { role: "status", class: "caption" });
-    const button = (/** @type {"csv" | "jsonl"} */ kind) => {
-      const made = /** @type {HTMLButtonElement} */ (el("button", { type: "button", class: "secondary", "data-export": kind }, t(kind)));
-      made.addEventListener("click", async () => {
-        said.textContent = t("busy");
-        const blob = await exported(this.#session, { kind, more: more.input.checked, safe: safe.input.checked });
-        download(exportName(this.#session.job.name, kind), blob);
-        said.textContent = this.#app.t("file.export.done", { name: exportName(this.#session.job.name, kind) });
-      });
-      return made;
-    };
-    return el("div", { class: "file-export" }, el("h4", {}, t("title")), el("div", { class: "file-buttons" }, button("csv"), button("jsonl"), said),
-      more.label, safe.label, el("p", { class: "caption" }, t("hint")));
-  }
-
   close() {
     this.#searching?.abort();
     this.#grid.close();
   }
-}
-
-/**
- * @param {string} title
- * @param {Element} control
- */
-function labelled(title, control) {
-  return el("label", { class: "filter" }, el("span", {}, title), control);
 }
 
 /** @param {string} text */

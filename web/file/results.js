@@ -27,12 +27,15 @@ export class Results {
    * @param {number} metrics metrics of every row: 1 where the file's column names it
    * @param {Uint32Array} rowMetric per row, the index of its metric, where the column names it
    * @param {Float32Array} judged per row, NaN where nobody judged
+   * @param {Int32Array | null} [judgedMetric] per row, the index of the metric that the judged score
+   *   is about, -1 for none of them; null where it is the row's only one
    */
-  constructor(rows, metrics, rowMetric, judged) {
+  constructor(rows, metrics, rowMetric, judged, judgedMetric = null) {
     this.length = rows * metrics;
     this.metrics = metrics;
     this.rowMetric = rowMetric;
     this.rowJudged = judged;
+    this.judgedMetric = judgedMetric;
     this.score = new Float32Array(this.length).fill(NaN);
     this.low = new Float32Array(this.length).fill(NaN);
     this.high = new Float32Array(this.length).fill(NaN);
@@ -55,7 +58,14 @@ export class Results {
 
   /** @param {number} item */
   judged(item) {
-    return this.rowJudged[this.rowOf(item)] ?? NaN;
+    const row = this.rowOf(item);
+    if (this.judgedMetric && this.judgedMetric[row] !== this.metricOf(item)) return NaN;
+    return this.rowJudged[row] ?? NaN;
+  }
+
+  /** Whether any item has a judged score to compare with. */
+  get hasJudged() {
+    return this.rowJudged.some((judged, row) => !Number.isNaN(judged) && (this.judgedMetric?.[row] ?? 0) >= 0);
   }
 
   /** @param {number} item */

@@ -122,12 +122,26 @@ export class Session extends EventTarget {
     const survey = /** @type {Survey} */ (this.survey);
     const metrics = this.job.mode === "chosen" ? this.job.metrics.length : 1;
     const rowMetric = this.job.mode === "chosen" ? new Uint32Array(0) : survey.metric;
-    this.results = new Results(this.job.rows, metrics, rowMetric, survey.judged);
+    this.results = new Results(this.job.rows, metrics, rowMetric, survey.judged, this.#judgedMetric(survey));
     this.runner = new Runner(this.app, this.store, this.job, this.results, {
       onBatch: () => this.#onBatch(),
       onRetry: () => this.#onRetry(),
     });
     return this.results;
+  }
+
+  /**
+   * A judged score is about the metric that its row names; without a column of metrics, about the
+   * one metric chosen, and about none of several.
+   *
+   * @param {Survey} survey
+   */
+  #judgedMetric(survey) {
+    const { mode, metrics, mapping, rows } = this.job;
+    if (mode === "column") return null;
+    if (mapping.metric === null) return metrics.length === 1 ? null : new Int32Array(rows).fill(-1);
+    const chosen = [...survey.names.keys()].map((name) => metrics.findIndex((metric) => metric.name === name));
+    return Int32Array.from(survey.metric, (index) => chosen[index]);
   }
 
   async #restore() {

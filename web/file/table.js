@@ -32,6 +32,7 @@ let grids = 0;
 export class ResultGrid {
   #source;
   #id = `file-grid-${++grids}`;
+  /** @type {Uint32Array} */
   #items = new Uint32Array(0);
   #active = 0;
   #drawn = { first: -1, last: -1 };
