@@ -1,4 +1,5 @@
 // @ts-check
+import { findBundle, listBundles } from "./bundles.js";
 import { ScorerClient } from "./client.js";
 import { ModelStatus } from "./model-status.js";
 import { TouchstoneError } from "./protocol.js";
@@ -14,6 +15,8 @@ export class ModelKeeper {
   hopeless = "";
   /** @type {Promise<Loaded> | null} loading or loaded */
   #model = null;
+  /** Counts the loads: a slow list of bundles must not start an earlier one late. */
+  #turn = 0;
   #app;
   #status;
 
@@ -28,15 +31,22 @@ export class ModelKeeper {
     this.client.close();
     this.#app.clearError();
     this.#setReady(false);
+    const loading = this.#open();
+    this.#follow(loading);
+    return loading;
+  }
+
+  /** The bundle that was chosen, or the host's first. */
+  async #open() {
     const { settings } = this.#app;
-    const bundle = settings.get("bundle");
-    const loading = this.client.load({
-      ...(bundle && { model: bundle }),
+    const turn = ++this.#turn;
+    const { path } = findBundle(await listBundles(), settings.get("bundle"));
+    if (turn !== this.#turn) throw new DOMException("Another load has begun.", "AbortError");
+    return this.client.load({
+      model: path,
       backend: settings.get("backend"),
       onProgress: (progress) => this.#status.progress(progress),
     });
-    this.#follow(loading);
-    return loading;
   }
 
   /** @param {Promise<Loaded>} loading the model that counts from now on */

@@ -1,4 +1,5 @@
 // @ts-check
+import { mountBundleChooser } from "./bundle-chooser.js";
 import { byId, el } from "./dom.js";
 import { LANGUAGES } from "./i18n.js";
 import { applyTheme } from "./settings.js";
@@ -12,6 +13,7 @@ export function wireSettings(app) {
   wireLanguage(app);
   wireThemes(app);
   wireBackend(app);
+  mountBundleChooser(app, byId("settings-more", HTMLElement)).catch(() => {}); // loading the model says it
   const dialog = byId("settings", HTMLDialogElement);
   byId("open-settings", HTMLButtonElement).onclick = () => dialog.showModal();
   // A press on the backdrop lands on the dialog itself.

@@ -6,7 +6,7 @@
  * @property {"system" | "light" | "dark"} theme
  * @property {string} language a key of `LANGUAGES`, or "" for the browser's own
  * @property {import("./protocol.js").BackendChoice} backend
- * @property {string} bundle a bundle's folder, or "" for the page's default
+ * @property {string} bundle a bundle's folder; "" or one that is gone for the host's first
  */
 
 /** `early.js` reads it too. */
