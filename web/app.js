@@ -145,6 +145,7 @@ export class App {
 
   /** Loads the model anew, after a change of backend or bundle. */
   reload() {
+    this.clearError();
     return this.#keeper.load();
   }
 

@@ -2,10 +2,10 @@
 import { svg } from "./dom.js";
 
 /** The half circle from 0 at the left to 10 at the right, in the units of the view box. */
-const CENTRE = { x: 150, y: 138 };
+const CENTRE = { x: 160, y: 138 };
 const RADIUS = 106;
 const MEMBERS_RADIUS = 84;
-const LABEL_RADIUS = 126;
+const LABEL_RADIUS = 125;
 /** Labels closer than this, in points of the scale, would touch. */
 const APART = 0.9;
 
@@ -23,7 +23,7 @@ export function drawGauge(target, result, app) {
   target.replaceChildren(
     svg(
       "svg",
-      { viewBox: "0 0 300 152", role: "img", "aria-label": result ? labelOf(result, app) : app.t("answer.dial.empty") },
+      { viewBox: "0 0 320 152", role: "img", "aria-label": result ? labelOf(result, app) : app.t("answer.dial.empty") },
       svg("path", { class: "track", d: arc(0, 10) }),
       ...(result ? bandsOf(result) : []),
       ...ticks(),
@@ -117,7 +117,10 @@ function scaleOf(result, app) {
  */
 function label(name, value, words) {
   const { x, y } = at(value, LABEL_RADIUS);
-  return svg("text", { class: name, x, y: y + 4 }, words);
+  // Beside the dial, words start or end at it; above, they stand in the middle.
+  const side = (x - CENTRE.x) / LABEL_RADIUS;
+  const anchor = side > 0.4 ? "start" : side < -0.4 ? "end" : "middle";
+  return svg("text", { class: name, x, y: y + 4, "text-anchor": anchor }, words);
 }
 
 /**

@@ -29,7 +29,6 @@ export class ModelKeeper {
   /** Loads the model in a fresh worker: wasm memory never shrinks, and a failed import stays failed. */
   load() {
     this.client.close();
-    this.#app.clearError();
     this.#setReady(false);
     const loading = this.#open();
     this.#follow(loading);

@@ -76,7 +76,8 @@ export class TaskForm {
    * @param {string} [definition]
    */
   #setMetric(metric, definition) {
-    const own = definition !== undefined && !this.#app.metrics().some(({ name }) => name === metric);
+    const same = this.#app.metrics().find(({ name }) => name === metric);
+    const own = definition !== undefined && same?.definition !== definition;
     byId(own ? "metric-own" : "metric-listed", HTMLInputElement).checked = true;
     this.#showKind();
     if (own) {
@@ -86,6 +87,11 @@ export class TaskForm {
     }
     this.#wanted = metric;
     this.#chooser.choose(metric);
+  }
+
+  /** Whether the list has come. */
+  get ready() {
+    return this.#app.metrics().length > 0;
   }
 
   /** Why there is nothing to score, or "". */

@@ -336,6 +336,21 @@ async fn hostile_links_are_refused_and_change_nothing() {
 }
 
 #[tokio::test]
+async fn a_link_on_an_unknown_metric_is_not_scored_on_another() {
+    let (_dist, page) = standing().await;
+    let made =
+        r#"JSON.stringify({ v: 1, task: { metric: "splendour", user: "u", response: "r" } })"#;
+    let link = page.hostile(made).await;
+    page.visit(&link).await;
+    let said = "document.querySelector('#error p')?.textContent";
+    let said = page.wait("it is named", 10, said).await;
+    assert!(said.as_str().unwrap().contains("splendour"), "{said}");
+    let state = "return document.querySelector('#result').dataset.state";
+    assert_eq!(page.run(state).await, "empty");
+    page.close().await;
+}
+
+#[tokio::test]
 async fn markup_in_a_link_stays_text() {
     let (_dist, page) = standing().await;
     let made = r#"JSON.stringify({ v: 1, extra: 1, task: { metric: '<img src=x onerror=alert(1)>', definition: '<b>d</b>',

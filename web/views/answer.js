@@ -4,6 +4,7 @@ import { CorrectionForm } from "../correction-form.js";
 import { byId } from "../dom.js";
 import { offerExamples } from "../examples.js";
 import { InsightPanel } from "../insight-panel.js";
+import { TouchstoneError } from "../protocol.js";
 import { ResultView } from "../result-view.js";
 import { TaskForm } from "../task-form.js";
 
@@ -21,6 +22,17 @@ export function mount(root, app) {
   return new AnswerView(root, app);
 }
 
+/** A task from a link or a file on a metric that this page does not have. */
+class UnknownMetric extends TouchstoneError {
+  key = "answer.unknown-metric";
+
+  /** @param {string} metric */
+  constructor(metric) {
+    super("input", `No metric is called “${metric}”.`);
+    this.values = { metric };
+  }
+}
+
 class AnswerView {
   #root;
   #app;
@@ -34,6 +46,8 @@ class AnswerView {
   /** @type {Task | null} what the shown result belongs to */
   #scored = null;
   #refreshing = false;
+  /** @type {{ task: Task, result?: Shared["result"] } | null} shown once the catalogue is there */
+  #awaited = null;
 
   /**
    * @param {HTMLElement} root
@@ -62,6 +76,7 @@ class AnswerView {
       this.#button.focus();
     });
     document.addEventListener("keydown", (event) => this.#onKey(event));
+    this.#app.events.addEventListener("metrics", () => this.#awaited && this.show(this.#awaited));
     for (const change of ["language", "model"]) {
       this.#app.events.addEventListener(change, () => this.#refresh());
     }
@@ -72,10 +87,21 @@ class AnswerView {
   show({ metric, task, result } = {}) {
     if (metric) this.#form.metric = metric;
     if (!task) return this.#refresh();
+    if (!this.#form.ready) {
+      this.#awaited = { task, result };
+      return;
+    }
+    this.#awaited = null;
+    if (!this.#knows(task)) return this.#app.error(new UnknownMetric(task.metric));
     this.#form.task = task;
     byId("examples-details", HTMLDetailsElement).open = false;
     this.#refresh();
     this.#start(result);
+  }
+
+  /** @param {Task} task */
+  #knows({ metric, definition }) {
+    return definition !== undefined || this.#app.metrics().some(({ name }) => name === metric);
   }
 
   hide() {}
