@@ -44,12 +44,13 @@
  *
  * @typedef {object} Explanation
  * @property {number} score of the whole
- * @property {{ start: number, end: number, score: number, change: number }[]} parts UTF-16 offsets in the text;
- *   `change` is the score of the whole minus the score without the sentence: positive where the sentence raises it
+ * @property {{ start: number, end: number, score: number | null, change: number | null }[]} parts UTF-16
+ *   offsets in the text; `change` is the score of the whole minus the score without the sentence: positive
+ *   where the sentence raises it. Both are null where nothing would be left to score
  * @property {number} milliseconds
  *
  * @typedef {{ anchors: { metric: string, similarity: number }[] }} Neighbours best first
- * @typedef {{ metrics: { metric: string, parent: string, x: number, y: number }[] }} AnchorMap -1 to 1
+ * @typedef {{ metrics: { metric: string, parent: string | null, x: number, y: number }[] }} AnchorMap -1 to 1
  *
  * @typedef {object} Check the golden texts of the bundle, scored here
  * @property {boolean} passed

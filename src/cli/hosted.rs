@@ -134,11 +134,7 @@ fn ensure_heads(folder: &Path, manifest: &Manifest) -> Result<()> {
 /// The page's own model, where it has one that can be read.
 fn own_entry(page: &Path) -> Option<Entry> {
     let manifest = read_manifest(&page.join(OWN)).ok()?;
-    Some(Entry::new(
-        &manifest.name,
-        format!("{OWN}/"),
-        &manifest,
-    ))
+    Some(Entry::new(&manifest.name, format!("{OWN}/"), &manifest))
 }
 
 fn ensure_distinct(hosted: &[Hosted]) -> Result<()> {

@@ -60,9 +60,9 @@ async function explain(scorer, { message, signal }) {
 }
 
 /** @type {Action} */
-async function locate(scorer, { message }) {
+async function locate(scorer, { message, signal }) {
   const metric = checkMetric(message.metric);
-  return guard(() => scorer.locate(metric));
+  return guard(() => scorer.locate(metric, pauseFor(signal)));
 }
 
 /** @type {Action} */

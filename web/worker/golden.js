@@ -38,7 +38,7 @@ export async function checkGolden(job, scorer, backend, adapter) {
  */
 export async function runCheck(scorer, signal) {
   const check = await guard(() => scorer.check(pauseFor(signal)));
-  return check?.cases.length ? check : null;
+  return check.passed === null ? null : check;
 }
 
 /** @param {import("../protocol.js").Check} check */

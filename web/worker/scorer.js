@@ -10,11 +10,11 @@
  * @typedef {object} WebScorer
  * @property {(task: Task, pause: Pause) => Promise<import("../protocol.js").Score>} score
  * @property {(tasks: Task[], pause: Pause) => Promise<(import("../protocol.js").Score | { error: import("../protocol.js").ErrorBody })[]>} score_batch
- * @property {(task: Omit<Task, "metric">, own: MetricText[], pause: Pause) => Promise<Omit<import("../protocol.js").Profile, "milliseconds">>} profile
+ * @property {(task: Task, own: MetricText[], pause: Pause) => Promise<Omit<import("../protocol.js").Profile, "milliseconds">>} profile
  * @property {(task: Task, part: import("../protocol.js").Part, pause: Pause) => Promise<Omit<import("../protocol.js").Explanation, "milliseconds">>} explain
- * @property {(metric: MetricText) => Promise<import("../protocol.js").Neighbours>} locate
+ * @property {(metric: MetricText, pause: Pause) => Promise<import("../protocol.js").Neighbours>} locate
  * @property {() => import("../protocol.js").AnchorMap | null} map
- * @property {(pause: Pause) => Promise<import("../protocol.js").Check | null>} check
+ * @property {(pause: Pause) => Promise<import("../protocol.js").Check | { passed: null }>} check `passed` is null without golden texts
  * @property {() => Promise<void>} warm_up
  * @property {() => any} info
  *
