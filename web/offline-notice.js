@@ -4,29 +4,32 @@ import { el } from "./dom.js";
 import { askForPersistence, Offline } from "./offline.js";
 
 /**
- * @typedef {object} OfflineNotice
- * @property {(build: import("./protocol.js").Backend) => Promise<void>} modelLoaded to be told of every loaded model
- *
  * @param {import("./app.js").App} app
- * @param {{ state: HTMLElement, update: HTMLElement }} places `state`: a line of text; `update`: a live region
- * @returns {OfflineNotice}
+ * @param {HTMLElement} line takes a sentence about use without a network
+ * @param {HTMLElement} notice a live region, takes the offer of a new version
  */
-export function mountOfflineNotice(app, places) {
+export function mountOfflineNotice(app, line, notice) {
   const offline = new Offline();
   const show = () => {
-    app.say(places.state, `worker.offline.${offline.state}`);
-    if (!offline.update) places.update.replaceChildren();
-    else if (!places.update.firstChild) offerUpdate(app, offline, places.update);
+    line.dataset.state = offline.state;
+    app.say(line, `worker.offline.${offline.state}`);
+    if (!offline.update) notice.replaceChildren();
+    else if (!notice.firstChild) offerUpdate(app, offline, notice);
   };
   offline.addEventListener("change", show);
+  app.events.addEventListener("model", () => app.ready && keepBuild(app, offline).catch(() => {})); // a model lost at once
   show();
   offline.start();
-  return {
-    async modelLoaded(build) {
-      await askForPersistence();
-      await offline.keep(build);
-    },
-  };
+}
+
+/**
+ * @param {import("./app.js").App} app
+ * @param {Offline} offline
+ */
+async function keepBuild(app, offline) {
+  const { backend } = await app.model();
+  await offline.keep(backend);
+  await askForPersistence(); // last: a browser may wait for the user's answer
 }
 
 /**

@@ -6,6 +6,7 @@ import { chooseLanguage, I18n } from "./i18n.js";
 import { loadStyles } from "./load-style.js";
 import { ModelKeeper } from "./model.js";
 import { Router } from "./router.js";
+import { mountOfflineNotice } from "./offline-notice.js";
 import { applyTheme, Settings } from "./settings.js";
 import { wireSettings } from "./settings-dialog.js";
 import { openShared } from "./share.js";
@@ -91,6 +92,7 @@ async function start() {
   await painted();
   performance.mark("shown");
   app.model().catch(() => {}); // shown by the keeper
+  mountOfflineNotice(app, byId("offline-state", HTMLElement), byId("update", HTMLElement));
   loadCatalogue();
   app.ownData().catch((error) => app.error(error));
 }
