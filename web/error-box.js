@@ -33,7 +33,8 @@ export class ErrorBox {
    * @param {any} error
    */
   #messageOf(error) {
-    if (typeof error?.key === "string") return this.#t(error.key, error.values);
+    const words = typeof error?.key === "string" ? this.#t(error.key, error.values) : "";
+    if (words) return words;
     return error instanceof Error ? error.message : String(error);
   }
 
@@ -43,7 +44,7 @@ export class ErrorBox {
 
   /** @param {() => void} retry */
   #retryButton(retry) {
-    const button = el("button", { type: "button", id: "retry", class: "secondary" }, this.#t("shell.retry"));
+    const button = el("button", { type: "button", id: "retry", class: "secondary" }, this.#t("shell.retry") || "Retry");
     button.addEventListener("click", () => {
       this.hide();
       retry();

@@ -26,6 +26,8 @@ export class I18n {
   language = "en";
   /** @type {Record<string, string>} */
   #messages = {};
+  /** Whether there are words yet; until then every message is empty. */
+  #ready = false;
   #plural = new Intl.PluralRules("en");
   /** @type {WeakMap<Element, Values>} of the elements that `say` filled, for a change of language */
   #values = new WeakMap();
@@ -37,6 +39,7 @@ export class I18n {
    */
   async use(language) {
     this.#messages = await fetchMessages(language);
+    this.#ready = true;
     this.language = language;
     this.#plural = new Intl.PluralRules(language);
     document.documentElement.lang = language;
@@ -51,6 +54,7 @@ export class I18n {
    * @param {Values} [values]
    */
   t(key, values = {}) {
+    if (!this.#ready) return "";
     const text = this.#messages[this.#form(key, values)] ?? this.#messages[key] ?? key;
     return text.replace(/\{(\w+)\}/g, (whole, name) => {
       const value = values[name];

@@ -85,7 +85,7 @@ async function start() {
   try {
     await app.use(chooseLanguage(settings.get("language"), navigator.languages));
   } catch (error) {
-    app.error(error, start);
+    return app.error(error, start);
   }
   wireSettings(app);
   await open(() => router.follow());

@@ -35,6 +35,7 @@ export class Router {
     this.#onParameters = onParameters;
     this.#nav.replaceChildren(...routes.map(({ name }) => this.#link(name)));
     addEventListener("hashchange", () => this.follow());
+    app.events.addEventListener("language", () => this.#name(this.#current));
   }
 
   /** @param {string} name */
@@ -84,7 +85,12 @@ export class Router {
       else link.removeAttribute("aria-current");
     }
     for (const { name: other } of this.#routes) this.#section(other).hidden = other !== name;
-    document.body.dataset.view = name;
+    this.#name(name);
+  }
+
+  /** The window's title. @param {string} view */
+  #name(view) {
+    if (view) document.title = `${this.#app.t(`shell.view.${view}`)} · Touchstone`;
   }
 
   /** @param {Route} route */

@@ -147,7 +147,7 @@ class CompareView {
     this.#table.show(this.#compared);
     const count = (/** @type {string} */ name) => this.#table.rows.filter(({ verdict }) => verdict === name).length;
     const counts = { a: count("behind"), b: count("ahead"), even: this.#table.rows.length - count("behind") - count("ahead") };
-    this.#app.say(this.#note, "compare.summary", counts);
+    this.#app.say(this.#note, counts.a + counts.b > 0 ? "compare.summary" : "compare.summary.none", counts);
     this.#balance.replaceChildren(...Object.entries({ a: counts.a, even: counts.even, b: counts.b }).map(share));
     this.#result.hidden = false;
     this.#filter();

@@ -50,8 +50,7 @@ function checked(task) {
 /** @type {Action} */
 async function profile(scorer, { message, signal }) {
   const [task, own] = [checkConversation(message.task), checkOwnMetrics(message.own)];
-  // The scorer's tasks have a metric; in a profile it plays no part.
-  return timed(() => scorer.profile({ metric: "", ...task }, own, pauseFor(signal)));
+  return timed(() => scorer.profile(task, own, pauseFor(signal)));
 }
 
 /** @type {Action} */
