@@ -145,8 +145,7 @@ async fn axe_finds_nothing_in_what_can_be_opened() {
 async fn axe_would_find_something() {
     let dist = tiny_dist();
     let page = Page::open(dist.path(), &[]).await;
-    page.wait("the page stands", 20, "document.querySelector('#views a')")
-        .await;
+    page.stands().await;
     page.run("document.querySelector('#user').labels[0].remove()")
         .await;
     let found = page.violations().await;
@@ -256,8 +255,7 @@ async fn a_right_to_left_language_turns_the_page() {
 async fn less_motion_means_none() {
     let dist = tiny_dist();
     let page = Page::open(dist.path(), &["--force-prefers-reduced-motion"]).await;
-    page.wait("the page stands", 20, "document.querySelector('#views a')")
-        .await;
+    page.stands().await;
     let moving = "document.querySelector('#progress').removeAttribute('value');
         return [...document.querySelectorAll('*')].filter(e => {
             const { animationName, transitionDuration } = getComputedStyle(e);

@@ -114,6 +114,12 @@ impl Page {
         input.send_keys(path.to_str().unwrap()).await.unwrap();
     }
 
+    /// Waits for the first view to be of use; the model may still be on its way.
+    pub async fn stands(&self) {
+        let shown = "performance.getEntriesByName('shown').length > 0";
+        self.wait("the page stands", 20, shown).await;
+    }
+
     pub async fn ready(&self) {
         self.wait(
             "the model is ready",

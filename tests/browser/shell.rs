@@ -18,8 +18,7 @@ impl Page {
             .goto(&format!("{}{fragment}", self.address))
             .await
             .unwrap();
-        self.wait("the page stands", 20, "document.querySelector('#views a')")
-            .await;
+        self.stands().await;
     }
 
     /// The link that `button` copies.
@@ -58,8 +57,7 @@ impl Page {
 async fn standing() -> (tempfile::TempDir, Page) {
     let dist = tiny_dist();
     let page = Page::open(dist.path(), &[]).await;
-    page.wait("the page stands", 20, "document.querySelector('#views a')")
-        .await;
+    page.stands().await;
     (dist, page)
 }
 
@@ -103,12 +101,7 @@ async fn a_first_visit_costs_less_than_100_kb_before_the_page_can_be_used() {
     for language in ["en", "hi"] {
         let dist = tiny_dist();
         let page = Page::open(dist.path(), &[&format!("--accept-lang={language}")]).await;
-        page.wait(
-            "the first view is shown",
-            20,
-            "performance.getEntriesByName('shown').length",
-        )
-        .await;
+        page.stands().await;
         assert_eq!(
             page.run("return document.documentElement.lang").await,
             language
