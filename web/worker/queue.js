@@ -15,6 +15,7 @@ export class JobQueue {
   #entries = [];
   #post;
   #run;
+  #busy = false;
 
   /**
    * @param {(job: Job) => Promise<unknown>} run does a job; its value or error is the answer
@@ -36,7 +37,7 @@ export class JobQueue {
       if (!abort.signal.aborted) this.#post(id, { type: "progress", stage, label, loaded, total });
     };
     this.#entries.push({ job: { id, message, signal: abort.signal, progress }, abort });
-    if (this.#entries.length === 1) this.#next();
+    if (!this.#busy) this.#work();
   }
 
   /** @param {number} id a waiting job leaves the queue, the running one is told to stop */
@@ -49,7 +50,8 @@ export class JobQueue {
     this.#fail(id, new DOMException("", "AbortError"));
   }
 
-  async #next() {
+  async #work() {
+    this.#busy = true;
     while (this.#entries.length > 0) {
       const { job } = this.#entries[0];
       await this.#answer(job);
@@ -57,6 +59,7 @@ export class JobQueue {
       // Lets a cancel in before what it is meant for starts.
       await nextTask();
     }
+    this.#busy = false;
   }
 
   /** @param {Job} job */
