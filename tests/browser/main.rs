@@ -8,9 +8,11 @@ mod calibration;
 #[path = "../common/mod.rs"]
 mod common;
 mod insight;
+mod offline;
 mod own;
 mod page;
 mod shell;
+mod worker;
 
 use std::path::Path;
 

@@ -197,6 +197,14 @@ impl Page {
             .to_owned()
     }
 
+    /// Memory of the browser's renderers that only they use, in bytes.
+    pub fn renderer_memory(&self) -> u64 {
+        processes_below(self.driver.id())
+            .filter(|process| has_argument(process, "--type=renderer"))
+            .map(|process| private_bytes(&process))
+            .sum()
+    }
+
     pub async fn screenshot(&self, name: &str) {
         let folder = variable("TOUCHSTONE_ARTEFACTS");
         std::fs::create_dir_all(&folder).unwrap();
@@ -293,4 +301,42 @@ pub fn copy(from: &Path, to: &Path) {
 pub fn numbers(list: &Value) -> Vec<f64> {
     let list = list.as_array().expect("a list");
     list.iter().map(|n| n.as_f64().expect("a number")).collect()
+}
+
+/// Folders in `/proc` of the descendants of a process.
+fn processes_below(root: u32) -> impl Iterator<Item = PathBuf> {
+    let entries = std::fs::read_dir("/proc").expect("Linux's list of processes");
+    let folders = entries.flatten().map(|entry| entry.path());
+    let processes: Vec<_> = folders.filter(|path| parent(path).is_some()).collect();
+    let is_below = move |process: &PathBuf| {
+        let mut at = Some(process.clone());
+        while let Some(path) = at {
+            if path.ends_with(root.to_string()) {
+                return true;
+            }
+            at = parent(&path).map(|id| Path::new("/proc").join(id.to_string()));
+        }
+        false
+    };
+    processes.into_iter().filter(is_below)
+}
+
+/// Id of a process's parent: the second field after the name, which stands in brackets.
+fn parent(process: &Path) -> Option<u32> {
+    let stat = std::fs::read_to_string(process.join("stat")).ok()?;
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_whitespace().nth(1)?.parse().ok()
+}
+
+fn has_argument(process: &Path, argument: &str) -> bool {
+    let line = std::fs::read(process.join("cmdline")).unwrap_or_default();
+    let line = String::from_utf8_lossy(&line).into_owned();
+    line.split(['\0', ' ']).any(|word| word == argument)
+}
+
+fn private_bytes(process: &Path) -> u64 {
+    let rollup = std::fs::read_to_string(process.join("smaps_rollup")).unwrap_or_default();
+    let lines = rollup.lines().filter(|line| line.starts_with("Private_"));
+    let kilobytes = lines.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    kilobytes.sum::<u64>() * 1024
 }
