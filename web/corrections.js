@@ -113,6 +113,18 @@ export class Corrections {
     return this.#records.put({ ...correction, ...change, score, changed: Date.now() });
   }
 
+  /**
+   * Keeps what the model in use makes of corrected answers.
+   *
+   * @param {[Correction, Score][]} pairs
+   */
+  scored(pairs) {
+    for (const [, score] of pairs) this.#know(score.receipt.bundle);
+    return this.#records.put(
+      ...pairs.map(([correction, { score, receipt }]) => ({ ...correction, predicted: score, bundle: receipt.bundle })),
+    );
+  }
+
   /** @param {Correction[]} corrections */
   remove(...corrections) {
     return this.#records.remove(...corrections.map(({ id }) => id));

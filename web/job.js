@@ -14,6 +14,9 @@ export class Job {
   #bar = /** @type {HTMLProgressElement} */ (el("progress"));
   #words = el("span", { role: "status" });
   #cancel;
+  #again;
+  /** @type {(() => void) | undefined} starts what was cancelled once more */
+  #retry;
   /** @type {AbortController | null} */
   #running = null;
 
@@ -21,8 +24,10 @@ export class Job {
   constructor(app) {
     this.#app = app;
     this.#cancel = app.say(el("button", { type: "button", class: "secondary" }), "profile.cancel");
-    this.#cancel.addEventListener("click", () => this.stop());
-    this.element.append(this.#words, this.#bar, this.#cancel);
+    this.#cancel.addEventListener("click", () => this.#cancelled());
+    this.#again = app.say(el("button", { type: "button", class: "secondary", hidden: "" }), "profile.again");
+    this.#again.addEventListener("click", () => this.#retry?.());
+    this.element.append(this.#words, this.#bar, this.#cancel, this.#again);
   }
 
   /** Whether a call is under way. */
@@ -33,6 +38,23 @@ export class Job {
   /** Ends the call under way; its `run` answers null. */
   stop() {
     this.#running?.abort();
+  }
+
+  /** By the button: what was cancelled can be had again. */
+  #cancelled() {
+    this.stop();
+    this.#done();
+    if (!this.#retry) return;
+    this.#words.textContent = this.#app.t("profile.cancelled");
+    this.#swap(true);
+    this.element.hidden = false;
+    this.#again.focus();
+  }
+
+  /** @param {boolean} idle whether nothing runs, so that there is something to start again */
+  #swap(idle) {
+    this.#bar.hidden = this.#cancel.hidden = idle;
+    this.#again.hidden = !idle;
   }
 
   /**
@@ -48,6 +70,7 @@ export class Job {
     this.stop();
     const mine = new AbortController();
     this.#running = mine;
+    this.#retry = retry;
     this.#show(words);
     const options = {
       signal: mine.signal,
@@ -65,6 +88,7 @@ export class Job {
 
   /** @param {string} words */
   #show(words) {
+    this.#swap(false);
     this.element.hidden = false;
     this.#words.textContent = words;
     this.#bar.setAttribute("aria-label", words);

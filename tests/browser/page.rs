@@ -104,7 +104,7 @@ impl Page {
     /// Goes to the view of this name.
     pub async fn open_view(&self, name: &str) {
         self.run(&format!("location.hash = '#{name}'")).await;
-        let shown = format!("document.body.dataset.view === '{name}'");
+        let shown = format!("document.querySelector('#view-{name}:not([hidden]) > :not(h2)') !== null");
         self.wait("the view is shown", 20, &shown).await;
     }
 

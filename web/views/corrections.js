@@ -3,13 +3,16 @@
 import { el } from "../dom.js";
 import { CalibrationPanel } from "../own/calibration-panel.js";
 import { CorrectionList } from "../own/correction-list.js";
-import { Transfer } from "../own/transfer.js";
+import { Transfer, inWords } from "../own/transfer.js";
 import { Job } from "../job.js";
 
 /**
  * @typedef {import("../app.js").App} App
  * @typedef {import("../corrections.js").Correction} Correction
  */
+
+/** Scored at a time; those done when cancelled are kept. */
+const BATCH = 32;
 
 /**
  * @param {HTMLElement} root
@@ -100,21 +103,44 @@ class CorrectionsView {
     this.#list.draw();
   }
 
-  /** Scores with the model in use what it has not scored yet; the rest stays as it is when cancelled. */
+  /** Scores with the model in use what it has not scored yet; what is scored when cancelled stays so. */
   async #scoreAll() {
     const open = this.#app.corrections.all().filter((correction) => !this.#app.corrections.counts(correction));
-    for (const [index, correction] of open.entries()) {
-      const words = this.#app.t("corrections.scoring", { done: index, count: open.length });
-      const score = await this.#job.run(
-        words,
-        (client, options) => client.score(correction.task, options),
-        () => this.#scoreAll(),
-      );
-      if (!score) break;
-      this.#app.corrections.bundle = score.receipt.bundle;
-      await this.#app.corrections.update(correction, { predicted: score.score, bundle: score.receipt.bundle });
+    /** @type {string[]} */
+    const faults = [];
+    for (let done = 0; done < open.length; done += BATCH) {
+      const some = open.slice(done, done + BATCH);
+      const words = this.#app.t("corrections.scoring", { done, count: open.length });
+      const tasks = some.map(({ task }) => task);
+      const entries = await this.#job.run(words, (client, options) => client.scoreBatch(tasks, options));
+      if (!entries) break;
+      faults.push(...(await this.#keepScores(some, entries)));
     }
     this.#draw();
+    const failed = { count: faults.length, why: faults[0] ?? "" };
+    this.#transfer.say(faults.length > 0 ? [this.#app.t("corrections.unscorable", failed)] : [], true);
+  }
+
+  /**
+   * @param {Correction[]} corrections
+   * @param {import("../protocol.js").BatchEntry[]} entries in the same order
+   * @returns {Promise<string[]>} why some could not be scored
+   */
+  async #keepScores(corrections, entries) {
+    /** @type {[Correction, import("../protocol.js").Score][]} */
+    const scored = [];
+    const faults = entries.flatMap((entry, i) => {
+      const correction = corrections[i];
+      if ("error" in entry) return [entry.error.message];
+      if (correction) scored.push([correction, entry]);
+      return [];
+    });
+    try {
+      await this.#app.corrections.scored(scored);
+      return faults;
+    } catch (error) {
+      return [...faults, inWords(this.#app, error)];
+    }
   }
 
   /**
