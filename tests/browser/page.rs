@@ -104,7 +104,8 @@ impl Page {
     /// Goes to the view of this name.
     pub async fn open_view(&self, name: &str) {
         self.run(&format!("location.hash = '#{name}'")).await;
-        let shown = format!("document.querySelector('#view-{name}:not([hidden]) > :not(h2)') !== null");
+        let shown =
+            format!("document.querySelector('#view-{name}:not([hidden]) > :not(h2)') !== null");
         self.wait("the view is shown", 20, &shown).await;
     }
 
