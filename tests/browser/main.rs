@@ -7,6 +7,7 @@ mod access;
 mod calibration;
 #[path = "../common/mod.rs"]
 mod common;
+mod file;
 mod insight;
 mod offline;
 mod own;
