@@ -62,7 +62,8 @@ export class ProgressView {
     const left = runner.estimate.remaining(results.length - results.done);
     const parts = [this.#app.t(`file.state.${job.state}`), this.#app.t("file.progress.count", counts)];
     if (results.failed > 0) parts.push(this.#app.t("file.progress.failed", { count: results.failed }));
-    if (retrying) parts.push(this.#app.t("file.progress.retrying"));
+    if (job.state === "running" && rate === null && !this.#app.ready) parts.push(this.#app.t("file.progress.model"));
+    else if (retrying) parts.push(this.#app.t("file.progress.retrying"));
     else if (job.state === "running" && rate !== null) parts.push(this.#rate(rate));
     if (job.state === "running" && left !== null) parts.push(this.#app.t("file.progress.left", { time: duration(this.#app, left) }));
     return parts.join(" · ");

@@ -64,7 +64,7 @@ export class ResultGrid {
   #header({ key, title, sort }, index) {
     const cell = el("div", { role: "columnheader", class: `cell ${key}`, "data-sort": sort, "aria-colindex": index + 1 });
     if (!sort) return fill(cell, title);
-    const button = el("button", { type: "button", class: "sort" }, title, el("span", { class: "arrow", "aria-hidden": "true" }));
+    const button = el("button", { type: "button", class: "grid-sort" }, title, el("span", { class: "grid-arrow", "aria-hidden": "true" }));
     button.addEventListener("click", () => this.#source.sort(sort));
     return fill(cell, button);
   }
