@@ -27,6 +27,9 @@ export class ResultsView {
   #found = el("p", { class: "caption", role: "status" });
   #grid;
   #bar;
+  /** Made once: a formatter costs more than a row. */
+  #one;
+  #whole;
   #shown;
   /** @type {AbortController | null} */
   #searching = null;
@@ -38,6 +41,8 @@ export class ResultsView {
   constructor(app, session) {
     this.#app = app;
     this.#session = session;
+    this.#one = new Intl.NumberFormat(app.language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+    this.#whole = new Intl.NumberFormat(app.language);
     this.#shown = this.#columns();
     this.#bar = new FilterBar(app, session.job, this.#filter, {
       onFilter: () => this.draw(true),
@@ -79,18 +84,18 @@ export class ResultsView {
     const row = await store.row(job.id, results.rowOf(item)).catch(() => undefined);
     const text = (/** @type {string | null} */ key) => snippet(row ? cell(fieldOf(row, job.columns, key)) : "");
     const judged = results.judged(item);
-    const number = (/** @type {number} */ value) => (Number.isNaN(value) ? "" : this.#app.number(value, 1));
+    const number = (/** @type {number} */ value) => (Number.isNaN(value) ? "" : this.#one.format(value));
     const error = results.errors.get(item);
     return this.#shown.map(({ key }) => {
-      if (key === "number") return row ? this.#app.number(row.n) : "…";
+      if (key === "number") return row ? this.#whole.format(row.n) : "…";
       if (key === "id") return text(job.mapping.id);
-      if (key === "metric") return metricTitle(this.#app, job.metrics[results.metricOf(item)]);
+      if (key === "metric") return snippet(metricTitle(this.#app, job.metrics[results.metricOf(item)]));
       if (key === "score") return this.#score(item);
       if (key === "interval") return number(results.low[item]) && `${number(results.low[item])} – ${number(results.high[item])}`;
       if (key === "judged") return number(judged);
       if (key === "difference") return number(Math.abs(results.score[item] - judged));
       if (key === "prompt") return text(job.mapping.user);
-      return error ? el("span", { class: "row-error" }, error.message) : text(job.mapping.response);
+      return error ? el("span", { class: "row-error snippet", dir: "auto" }, error.message) : text(job.mapping.response);
     });
   }
 
@@ -103,7 +108,7 @@ export class ResultsView {
     const meter = el("span", { class: "meter", "aria-hidden": "true" }, el("span", {}));
     /** @type {HTMLElement} */ (meter.firstElementChild).style.inlineSize = `${score * 10}%`;
     const unsure = results.isUnsure(item) ? [el("span", { class: "unsure-mark", title: this.#app.t("file.row.unsure") }, "?", el("span", { class: "visually-hidden" }, this.#app.t("file.row.unsure")))] : [];
-    return el("span", { class: results.isUnsure(item) ? "scored doubtful" : "scored" }, meter, el("b", {}, this.#app.number(score, 1)), ...unsure);
+    return el("span", { class: results.isUnsure(item) ? "scored doubtful" : "scored" }, meter, el("b", {}, this.#one.format(score)), ...unsure);
   }
 
   /** @param {number} item */
