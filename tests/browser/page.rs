@@ -48,13 +48,23 @@ impl Page {
 
     /// The same for a page that a server of its own serves.
     pub async fn open_router(router: axum::Router, flags: &[&str]) -> Self {
+        Self::start(router, flags, None).await
+    }
+
+    /// The same on a phone's screen of `width` CSS pixels; no window can be that narrow.
+    pub async fn open_narrow(folder: &Path, width: u32) -> Self {
+        let router = serve::router(folder, &[], &[]).expect("the page is built");
+        Self::start(router, &[], Some(width)).await
+    }
+
+    async fn start(router: axum::Router, flags: &[&str], width: Option<u32>) -> Self {
         let one = ONE.lock().await;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}/", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
         let profile = tempfile::tempdir().unwrap();
         let (driver, port) = start_driver();
-        let client = connect(port, profile.path(), flags).await;
+        let client = connect(port, profile.path(), flags, width).await;
         client.goto(&address).await.unwrap();
         Self {
             client,
@@ -233,7 +243,7 @@ fn start_driver() -> (Child, u16) {
     (command.spawn().expect("ChromeDriver starts"), port)
 }
 
-async fn connect(port: u16, profile: &Path, flags: &[&str]) -> Client {
+async fn connect(port: u16, profile: &Path, flags: &[&str], width: Option<u32>) -> Client {
     let fixed = [
         "--headless=new",
         "--no-sandbox",
@@ -250,7 +260,11 @@ async fn connect(port: u16, profile: &Path, flags: &[&str]) -> Client {
         .copied()
         .chain([profile.as_str()])
         .collect();
-    let options = json!({ "binary": variable("TOUCHSTONE_CHROMIUM"), "args": all });
+    let mut options = json!({ "binary": variable("TOUCHSTONE_CHROMIUM"), "args": all });
+    if let Some(width) = width {
+        let metrics = json!({ "width": width, "height": 800, "pixelRatio": 1.0 });
+        options["mobileEmulation"] = json!({ "deviceMetrics": metrics });
+    }
     let capabilities = json!({
         "goog:chromeOptions": options,
         "timeouts": { "script": 300_000, "pageLoad": 60_000 },
