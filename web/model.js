@@ -1,6 +1,4 @@
 // @ts-check
-import { findBundle, listBundles } from "./bundles.js";
-import { ScorerClient } from "./client.js";
 import { ModelStatus } from "./model-status.js";
 import { TouchstoneError } from "./protocol.js";
 
@@ -8,7 +6,8 @@ import { TouchstoneError } from "./protocol.js";
 
 /** Keeps one model loaded and says how it stands. */
 export class ModelKeeper {
-  client = new ScorerClient({ onLost: () => this.#forget(), onRestart: (loading) => this.#follow(loading) });
+  /** @type {import("./client.js").ScorerClient | null} made with the first load: the page stands without it */
+  #client = null;
   /** Whether a model is loaded. */
   ready = false;
   /** Why no model can ever be loaded in this browser, or "". */
@@ -26,9 +25,15 @@ export class ModelKeeper {
     this.#status = new ModelStatus(app);
   }
 
+  /** The scorer behind the worker. */
+  get client() {
+    if (!this.#client) throw new TouchstoneError("not-loaded", "No model is loaded. Load the model before scoring.");
+    return this.#client;
+  }
+
   /** Loads the model in a fresh worker: wasm memory never shrinks, and a failed import stays failed. */
   load() {
-    this.client.close();
+    this.#client?.close();
     this.#setReady(false);
     const loading = this.#open();
     this.#follow(loading);
@@ -39,13 +44,23 @@ export class ModelKeeper {
   async #open() {
     const { settings } = this.#app;
     const turn = ++this.#turn;
+    const [client, { findBundle, listBundles }] = await Promise.all([this.#makeClient(), import("./bundles.js")]);
     const { path } = findBundle(await listBundles(), settings.get("bundle"));
     if (turn !== this.#turn) throw new DOMException("Another load has begun.", "AbortError");
-    return this.client.load({
+    return client.load({
       model: path,
       backend: settings.get("backend"),
       onProgress: (progress) => this.#status.progress(progress),
     });
+  }
+
+  async #makeClient() {
+    const { ScorerClient } = await import("./client.js");
+    this.#client ??= new ScorerClient({
+      onLost: () => this.#forget(),
+      onRestart: (loading) => this.#follow(loading),
+    });
+    return this.#client;
   }
 
   /** @param {Promise<Loaded>} loading the model that counts from now on */

@@ -6,7 +6,6 @@ import { chooseLanguage, I18n } from "./i18n.js";
 import { loadStyles } from "./load-style.js";
 import { ModelKeeper } from "./model.js";
 import { Router } from "./router.js";
-import { mountOfflineNotice } from "./offline-notice.js";
 import { applyTheme, Settings } from "./settings.js";
 import { wireSettings } from "./settings-dialog.js";
 import { openShared } from "./share.js";
@@ -92,9 +91,19 @@ async function start() {
   await painted();
   performance.mark("shown");
   app.model().catch(() => {}); // shown by the keeper
-  mountOfflineNotice(app, byId("offline-state", HTMLElement), byId("update", HTMLElement));
   loadCatalogue();
   app.ownData().catch((error) => app.error(error));
+  await Promise.all([offerBundles(), useOffline()]).catch((error) => app.error(error));
+}
+
+async function offerBundles() {
+  const { mountBundleChooser } = await import("./bundle-chooser.js");
+  await mountBundleChooser(app, byId("settings-more", HTMLElement)).catch(() => {}); // loading the model says it
+}
+
+async function useOffline() {
+  const { mountOfflineNotice } = await import("./offline-notice.js");
+  mountOfflineNotice(app, byId("offline-state", HTMLElement), byId("update", HTMLElement));
 }
 
 /** Resolves after the next frame; soon in a tab that shows none. */

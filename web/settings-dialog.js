@@ -1,5 +1,4 @@
 // @ts-check
-import { mountBundleChooser } from "./bundle-chooser.js";
 import { byId, el } from "./dom.js";
 import { LANGUAGES } from "./i18n.js";
 import { applyTheme } from "./settings.js";
@@ -13,11 +12,12 @@ export function wireSettings(app) {
   wireLanguage(app);
   wireThemes(app);
   wireBackend(app);
-  mountBundleChooser(app, byId("settings-more", HTMLElement)).catch(() => {}); // loading the model says it
   const dialog = byId("settings", HTMLDialogElement);
-  byId("open-settings", HTMLButtonElement).onclick = () => dialog.showModal();
+  byId("open-settings", HTMLButtonElement).addEventListener("click", () => dialog.showModal());
   // A press on the backdrop lands on the dialog itself.
-  dialog.onclick = (event) => event.target === dialog && dialog.close();
+  dialog.addEventListener("click", ({ target }) => {
+    if (target === dialog) dialog.close();
+  });
 }
 
 /** @param {import("./app.js").App} app */

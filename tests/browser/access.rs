@@ -47,10 +47,16 @@ impl Page {
 
     /// Chooses the colours in the settings.
     pub async fn theme(&self, name: &str) {
-        self.run(&format!(
-            "document.querySelector('#themes [value={name}]').click()"
-        ))
-        .await;
+        self.run("document.querySelector('#settings').showModal()")
+            .await;
+        self.click(&format!("#themes [value={name}]")).await;
+        self.click("#close-settings").await;
+        let script = "return [document.documentElement.dataset.theme, document.querySelector('#settings').open]";
+        assert_eq!(
+            self.run(script).await,
+            json!([name, false]),
+            "the settings are closed"
+        );
     }
 
     /// Chooses the language in the header and waits for its words.
