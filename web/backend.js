@@ -27,39 +27,103 @@ export function requireWasm() {
 }
 
 /**
- * @param {import("./protocol.js").BackendChoice} wanted `webgpu` takes a software adapter too
- * @returns {Promise<{ backend: import("./protocol.js").Backend, reason: string }>}
+ * @typedef {import("./protocol.js").Backend} Backend
+ *
+ * @typedef {object} Choice
+ * @property {Backend} backend
+ * @property {import("./protocol.js").Wording} why
+ * @property {string | null} adapter
+ * @property {boolean} open whether both backends may run here, so that a measurement decides
  */
-export async function chooseBackend(wanted) {
-  if (wanted === "cpu") return { backend: "cpu", reason: "The CPU was chosen by hand." };
-  const probe = await probeWebGpu();
-  if ("missing" in probe) return { backend: "cpu", reason: probe.missing };
-  if (wanted === "webgpu") {
-    return { backend: "webgpu", reason: `WebGPU was chosen by hand (adapter: ${probe.name}).` };
-  }
-  if (probe.software) {
-    return { backend: "cpu", reason: `WebGPU has only a software adapter here (${probe.name}); the CPU is faster.` };
-  }
-  if (!probe.timestamps) {
-    return { backend: "cpu", reason: `The WebGPU adapter (${probe.name}) lacks timestamp queries, which the scorer needs.` };
-  }
-  return { backend: "webgpu", reason: `A graphics adapter with WebGPU is present (${probe.name}).` };
+
+/** Why a backend runs, in English; `worker.reason.*` of the message files say the same. */
+export const REASONS = Object.freeze({
+  "cpu-by-hand": "The CPU was chosen by hand.",
+  "webgpu-by-hand": "WebGPU was chosen by hand (adapter: {adapter}).",
+  "no-webgpu": "This browser has no WebGPU, so the CPU runs.",
+  insecure: "WebGPU needs a secure (https) page, so the CPU runs.",
+  "no-adapter": "WebGPU found no graphics adapter, so the CPU runs.",
+  "probe-failed": "WebGPU gave no adapter ({detail}), so the CPU runs.",
+  software: "WebGPU has only a software adapter here ({adapter}); the CPU is faster.",
+  "no-timestamps": "The WebGPU adapter ({adapter}) lacks timestamp queries, which the scorer needs.",
+  "no-device": "The graphics adapter ({adapter}) gave no device ({detail}), so the CPU runs.",
+  present: "A graphics adapter with WebGPU is present ({adapter}).",
+  "measured-webgpu": "The same texts took {webgpu} ms on WebGPU and {cpu} ms on the CPU here, so WebGPU runs (adapter: {adapter}).",
+  "measured-cpu": "The same texts took {cpu} ms on the CPU and {webgpu} ms on WebGPU here, so the CPU runs.",
+  "not-loaded": "The {failed} build could not be loaded ({detail}), so {name} runs.",
+  "not-started": "The {failed} build could not be started ({detail}), so {name} runs.",
+  "failed-check": "{failed} gave other scores than the reference on this device ({detail}), so {name} runs.",
+  lost: "WebGPU was lost twice in a row ({detail}), so the CPU runs.",
+});
+
+/**
+ * @param {keyof typeof REASONS} name
+ * @param {Record<string, string | number>} [values]
+ * @returns {import("./protocol.js").Wording}
+ */
+export function reason(name, values = {}) {
+  return { key: `worker.reason.${name}`, values };
 }
 
-/** @returns {Promise<{ missing: string } | { name: string, software: boolean, timestamps: boolean }>} */
+/** @param {import("./protocol.js").Wording} why */
+export function inEnglish({ key, values }) {
+  const text = REASONS[/** @type {keyof typeof REASONS} */ (key.replace("worker.reason.", ""))];
+  return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
+}
+
+/**
+ * @param {import("./protocol.js").BackendChoice} wanted `webgpu` takes a software adapter too
+ * @returns {Promise<Choice>}
+ */
+export async function chooseBackend(wanted) {
+  if (wanted === "cpu") return cpu("cpu-by-hand");
+  const probe = await probeWebGpu();
+  if ("missing" in probe) return { backend: "cpu", why: probe.missing, adapter: null, open: false };
+  const { name: adapter } = probe;
+  if (wanted === "webgpu") {
+    return { backend: "webgpu", why: reason("webgpu-by-hand", { adapter }), adapter, open: false };
+  }
+  if (probe.software) return cpu("software", { adapter });
+  if (!probe.timestamps) return cpu("no-timestamps", { adapter });
+  const detail = await whyNoDevice();
+  if (detail) return cpu("no-device", { adapter, detail });
+  return { backend: "webgpu", why: reason("present", { adapter }), adapter, open: true };
+}
+
+/**
+ * @param {keyof typeof REASONS} why
+ * @param {{ adapter?: string, detail?: string }} [values]
+ * @returns {Choice}
+ */
+function cpu(why, values = {}) {
+  return { backend: "cpu", why: reason(why, values), adapter: values.adapter ?? null, open: false };
+}
+
+/** @returns {Promise<{ missing: import("./protocol.js").Wording } | { name: string, software: boolean, timestamps: boolean }>} */
 async function probeWebGpu() {
   const gpu = /** @type {any} */ (navigator).gpu;
-  if (!gpu) {
-    const why = self.isSecureContext ? "This browser has no WebGPU" : "WebGPU needs a secure (https) page";
-    return { missing: `${why}, so the CPU runs.` };
-  }
+  if (!gpu) return { missing: reason(self.isSecureContext ? "no-webgpu" : "insecure") };
   try {
     const adapter = await within(PROBE_DEADLINE, gpu.requestAdapter());
-    if (!adapter) return { missing: "WebGPU found no graphics adapter, so the CPU runs." };
+    if (!adapter) return { missing: reason("no-adapter") };
     return describe(adapter);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return { missing: `WebGPU gave no adapter (${why}), so the CPU runs.` };
+    return { missing: reason("probe-failed", { detail: text(error) }) };
+  }
+}
+
+/**
+ * Asks for a device and gives it back. A device whose maker never answers would block the load.
+ *
+ * @returns {Promise<string>} what stands against it, or ""
+ */
+async function whyNoDevice() {
+  try {
+    const asked = /** @type {any} */ (navigator).gpu.requestAdapter().then((/** @type {any} */ it) => it.requestDevice());
+    (await within(PROBE_DEADLINE, asked)).destroy();
+    return "";
+  } catch (error) {
+    return text(error);
   }
 }
 
@@ -72,6 +136,11 @@ function describe(adapter) {
     software: Boolean(info.isFallbackAdapter ?? adapter.isFallbackAdapter) || SOFTWARE.test(words.join(" ")),
     timestamps: adapter.features.has("timestamp-query"),
   };
+}
+
+/** @param {unknown} error */
+function text(error) {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /**

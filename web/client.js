@@ -1,182 +1,272 @@
 // @ts-check
-import { PROTOCOL, TouchstoneError } from "./protocol.js";
+import { reason } from "./backend.js";
+import { holdContest } from "./contest.js";
+import { WorkerLink } from "./link.js";
+import { TouchstoneError } from "./protocol.js";
 
 /**
- * @typedef {import("./protocol.js").Progress} Progress
+ * @typedef {import("./protocol.js").Task} Task
+ * @typedef {import("./protocol.js").Loaded} Loaded
+ * @typedef {import("./protocol.js").MetricText} MetricText
+ * @typedef {import("./link.js").CallOptions} CallOptions
+ * @typedef {import("./contest.js").Opened} Opened
  *
- * @typedef {object} CallOptions
- * @property {AbortSignal} [signal] aborting rejects the promise at once and tells the worker
- * @property {(progress: Progress) => void} [onProgress]
- * @property {number} [deadline] the longest silence of the worker in milliseconds; past it the
- *   worker counts as hung and is ended
- *
- * @typedef {object} Pending
- * @property {(value: any) => void} resolve
- * @property {(error: unknown) => void} reject
- * @property {CallOptions} options
- * @property {() => void} settle stops the timer and lets go of the signal
- * @property {() => void} touch starts the deadline anew
+ * @typedef {object} ClientOptions
+ * @property {(error: TouchstoneError) => void} [onLost] the scorer is gone, for this reason
+ * @property {(loading: Promise<Loaded>, error: TouchstoneError) => void} [onRestart] follows `onLost`
+ *   where the client loads the same model by itself; calls made meanwhile wait for it
+ * @property {(name: string) => Worker} [start] makes the worker, which must have this name
  */
 
 /** Long enough for a big model to be hashed and warmed up on a slow device. */
 const LOAD_DEADLINE = 300_000;
-const SCORE_DEADLINE = 120_000;
+const CALL_DEADLINE = 120_000;
+/** Losses without an answer in between after which the scorer is not started again. */
+const MOST_LOSSES = 3;
 
 /**
  * The scorer behind a worker, as promises.
  *
- * A worker that dies or hangs rejects everything pending; the next call starts a new one, which
- * has no model until `load` is called again.
+ * Aborting a call's signal rejects its promise at once; the worker stops between two layers, and
+ * one that has not stopped after 2 seconds is ended. When the worker or its scorer dies (a lost
+ * graphics device, a panic, no memory, silence), everything pending rejects with a `retryable`
+ * error, a fresh worker loads the same model from the browser's cache, and calls made meanwhile
+ * wait for it. After three losses in a row it is given up: errors are not `retryable` then, and
+ * `load` starts anew.
  */
 export class ScorerClient {
-  /** @type {Worker | null} */
-  #worker = null;
-  /** @type {Map<number, Pending>} */
-  #pending = new Map();
-  #nextId = 1;
-  /** @type {(error: TouchstoneError) => void} */
+  /** @type {WorkerLink | null} */
+  #link = null;
+  /** @type {Promise<Loaded> | null} the model, loading or loaded */
+  #loading = null;
+  /** @type {{ model: string, backend: import("./protocol.js").BackendChoice, because?: object } | null} */
+  #wanted = null;
+  /** Ends the load under way. */
+  #abandon = new AbortController();
+  #losses = 0;
   #onLost;
+  #onRestart;
+  #start;
 
-  /** @param {{ onLost?: (error: TouchstoneError) => void }} [options] `onLost` hears of a dead worker */
-  constructor({ onLost = () => {} } = {}) {
+  /** @param {ClientOptions} [options] */
+  constructor({ onLost = () => {}, onRestart = () => {}, start = startWorker } = {}) {
     this.#onLost = onLost;
+    this.#onRestart = onRestart;
+    this.#start = start;
   }
 
   /**
-   * Loads a model, replacing the one that is loaded.
+   * Loads a model in a fresh worker, replacing the one that is loaded: wasm memory never shrinks.
    *
    * @param {{ model?: string, backend?: import("./protocol.js").BackendChoice } & CallOptions} [options]
    *   `model` is the bundle's folder, relative to `worker.js`
-   * @returns {Promise<import("./protocol.js").Loaded>}
+   * @returns {Promise<Loaded>}
    */
   load({ model = "model/", backend = "auto", ...options } = {}) {
-    return this.#call("load", { model, backend }, { deadline: LOAD_DEADLINE, ...options });
+    this.close();
+    this.#losses = 0;
+    this.#wanted = { model, backend };
+    return this.#load(options);
   }
 
   /**
-   * @param {import("./protocol.js").Task} task
+   * @param {Task} task
    * @param {CallOptions} [options]
    * @returns {Promise<import("./protocol.js").TimedScore>}
    */
-  score(task, options = {}) {
-    return this.#call("score", { task }, { deadline: SCORE_DEADLINE, ...options });
+  score(task, options) {
+    return this.#call("score", { task }, options);
+  }
+
+  /**
+   * Scores up to 1,000 tasks; a bad one does not fail the others.
+   *
+   * @param {Task[]} tasks
+   * @param {CallOptions} [options]
+   * @returns {Promise<import("./protocol.js").BatchEntry[]>} in the order of the tasks
+   */
+  scoreBatch(tasks, options) {
+    return this.#call("scoreBatch", { tasks }, options);
+  }
+
+  /**
+   * Scores one answer on every metric of the bundle, then on the own ones.
+   *
+   * @param {Omit<Task, "metric">} task
+   * @param {{ own?: MetricText[] } & CallOptions} [options]
+   * @returns {Promise<import("./protocol.js").Profile>}
+   */
+  profile(task, { own = [], ...options } = {}) {
+    const metrics = own.map(({ name, definition }) => ({ name, definition }));
+    return this.#call("profile", { task, own: metrics }, options);
+  }
+
+  /**
+   * What each sentence of one part does to the score.
+   *
+   * @param {Task} task
+   * @param {{ part?: import("./protocol.js").Part } & CallOptions} [options]
+   * @returns {Promise<import("./protocol.js").Explanation>}
+   */
+  explain(task, { part = "response", ...options } = {}) {
+    return this.#call("explain", { task, part }, options);
+  }
+
+  /**
+   * The neighbours of a metric, of the catalogue or an own one.
+   *
+   * @param {MetricText} metric
+   * @param {CallOptions} [options]
+   * @returns {Promise<import("./protocol.js").Neighbours>}
+   */
+  locate({ name, definition }, options) {
+    return this.#call("locate", { metric: { name, definition } }, options);
+  }
+
+  /**
+   * @param {CallOptions} [options]
+   * @returns {Promise<import("./protocol.js").AnchorMap | null>} null where the bundle has no map
+   */
+  map(options) {
+    return this.#call("map", {}, options);
+  }
+
+  /**
+   * Scores the golden texts once more.
+   *
+   * @param {CallOptions} [options]
+   * @returns {Promise<import("./protocol.js").Check | null>} null where the bundle has none
+   */
+  check(options) {
+    return this.#call("check", {}, options);
   }
 
   /** Ends the worker and frees its memory; what is pending rejects with an `AbortError`. */
   close() {
-    this.#end(new DOMException("The scorer was closed.", "AbortError"));
+    const error = new DOMException("The scorer was closed.", "AbortError");
+    this.#abandon.abort(error);
+    this.#link?.end(error);
+    this.#link = this.#loading = this.#wanted = null;
   }
 
   /**
    * @param {string} type
    * @param {object} fields
-   * @param {CallOptions} options
+   * @param {CallOptions} [options]
    * @returns {Promise<any>}
    */
-  #call(type, fields, options) {
-    const { signal } = options;
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    return new Promise((resolve, reject) => {
-      const id = this.#nextId++;
-      const abort = () => this.#cancel(id);
-      /** @type {ReturnType<typeof setTimeout> | undefined} */
-      let timer;
-      const settle = () => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", abort);
-      };
-      const touch = () => {
-        clearTimeout(timer);
-        if (options.deadline) timer = setTimeout(() => this.#hung(options.deadline ?? 0), options.deadline);
-      };
-      this.#pending.set(id, { resolve, reject, options, settle, touch });
-      signal?.addEventListener("abort", abort, { once: true });
-      touch();
-      this.#send({ v: PROTOCOL, id, type, ...fields });
+  async #call(type, fields, options = {}) {
+    const loading = this.#loading;
+    if (!loading) throw new TouchstoneError("not-loaded", "No model is loaded. Load the model before scoring.");
+    await unlessAborted(loading, options.signal);
+    // Lost since, and loading again: this call waits with the others.
+    if (!this.#link || loading !== this.#loading) return this.#call(type, fields, options);
+    const value = await this.#link.call(type, fields, { deadline: CALL_DEADLINE, ...options });
+    this.#losses = 0;
+    return value;
+  }
+
+  /** @param {CallOptions} options */
+  #load(options) {
+    this.#abandon = new AbortController();
+    const signal = AbortSignal.any([this.#abandon.signal, ...(options.signal ? [options.signal] : [])]);
+    const loading = this.#open({ deadline: LOAD_DEADLINE, ...options, signal });
+    this.#loading = loading;
+    loading.catch(() => {
+      if (this.#loading === loading) this.#link = this.#loading = null;
     });
-  }
-
-  /** @param {object} message */
-  #send(message) {
-    try {
-      this.#worker ??= this.#start();
-      this.#worker.postMessage(message);
-    } catch (error) {
-      this.#lost(new TouchstoneError("worker", `The scoring worker cannot be started: ${text(error)}`));
-    }
-  }
-
-  #start() {
-    const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module", name: "touchstone" });
-    worker.addEventListener("message", ({ data }) => this.#receive(data));
-    worker.addEventListener("messageerror", () => this.#died(worker, "an answer could not be read"));
-    worker.addEventListener("error", (event) => {
-      event.preventDefault();
-      this.#died(worker, event.message || "its script could not be loaded");
-    });
-    return worker;
-  }
-
-  /** @param {any} message */
-  #receive(message) {
-    for (const pending of this.#pending.values()) pending.touch();
-    const pending = this.#pending.get(message.id);
-    if (!pending) return; // cancelled: the answer comes too late
-    if (message.type === "progress") {
-      pending.options.onProgress?.(message);
-      return;
-    }
-    this.#pending.delete(message.id);
-    pending.settle();
-    if (message.type === "result") pending.resolve(message.value);
-    else pending.reject(new TouchstoneError(message.error.kind, message.error.message));
-  }
-
-  /** @param {number} id */
-  #cancel(id) {
-    const pending = this.#pending.get(id);
-    if (!pending) return;
-    this.#pending.delete(id);
-    pending.settle();
-    pending.reject(pending.options.signal?.reason);
-    this.#worker?.postMessage({ v: PROTOCOL, id: this.#nextId++, type: "cancel", target: id });
-  }
-
-  /** @param {number} silence */
-  #hung(silence) {
-    const message = `The scorer gave no sign of life for ${Math.round(silence / 1000)} seconds and was ended.`;
-    this.#lost(new TouchstoneError("deadline", message));
+    return loading;
   }
 
   /**
-   * @param {Worker} worker
-   * @param {string} why
+   * @param {CallOptions} options
+   * @returns {Promise<Loaded>}
    */
-  #died(worker, why) {
-    if (worker !== this.#worker) return;
-    this.#lost(new TouchstoneError("worker", `The scoring worker stopped: ${why}.`));
+  async #open(options) {
+    const started = performance.now();
+    const wanted = this.#wanted ?? {};
+    let opened = await this.#openOne(wanted, options);
+    if (opened.loaded.trial) {
+      opened = await holdContest(opened, (backend) => this.#openOne({ ...wanted, backend, trial: true }, options));
+    }
+    options.signal?.throwIfAborted();
+    if (!opened.link.alive) throw new TouchstoneError("worker", "The scoring worker stopped while the model was loaded.");
+    this.#link = opened.link;
+    const { trial, ...loaded } = opened.loaded;
+    return { ...loaded, seconds: (performance.now() - started) / 1000 };
   }
 
-  /** @param {TouchstoneError} error */
-  #lost(error) {
-    this.#end(error);
+  /**
+   * A worker with the model, on the backend that was asked for or on the one its failure names.
+   *
+   * @param {object} request
+   * @param {CallOptions} options
+   * @returns {Promise<Opened>}
+   */
+  async #openOne(request, options) {
+    const link = new WorkerLink(this.#start, (error) => this.#lost(link, error));
+    try {
+      return { link, loaded: await link.call("load", request, options) };
+    } catch (error) {
+      link.end(error);
+      const { instead } = /** @type {any} */ (error);
+      if (!instead) throw error;
+      return this.#openOne({ ...request, backend: instead.backend, because: instead }, options);
+    }
+  }
+
+  /**
+   * @param {WorkerLink} link
+   * @param {TouchstoneError} error
+   */
+  #lost(link, error) {
+    if (link !== this.#link) return;
+    this.#link = this.#loading = null;
+    if (!error.deliberate) this.#losses += 1;
+    if (this.#losses < MOST_LOSSES) return this.#restart(error);
+    error.retryable = false;
     this.#onLost(error);
   }
 
-  /** @param {unknown} error */
-  #end(error) {
-    this.#worker?.terminate();
-    this.#worker = null;
-    const pending = [...this.#pending.values()];
-    this.#pending.clear();
-    for (const { settle, reject } of pending) {
-      settle();
-      reject(error);
-    }
+  /** @param {TouchstoneError} error what ended the last worker */
+  #restart(error) {
+    if (error.kind === "device" && this.#losses > 1 && this.#wanted) this.#wanted = withoutWebGpu(this.#wanted, error);
+    const loading = this.#load({});
+    this.#onLost(error);
+    this.#onRestart(loading, error);
   }
 }
 
-/** @param {unknown} error */
-function text(error) {
-  return error instanceof Error ? error.message : String(error);
+/**
+ * @template {object} T
+ * @param {T} wanted
+ * @param {TouchstoneError} error
+ * @returns {T & { backend: "cpu", because: object }}
+ */
+function withoutWebGpu(wanted, error) {
+  const why = reason("lost", { detail: error.message.replace(/\.$/, "") });
+  return { ...wanted, backend: "cpu", because: { backend: "cpu", why, adapter: null, open: false, last: true, notice: why } };
+}
+
+/** @param {string} name */
+function startWorker(name) {
+  return new Worker(new URL("worker.js", import.meta.url), { type: "module", name });
+}
+
+/**
+ * The same number of turns with and without a signal: calls reach the worker in their order.
+ *
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {AbortSignal | undefined} signal
+ * @returns {Promise<T>}
+ */
+function unlessAborted(promise, signal) {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal?.reason);
+    if (signal?.aborted) return abort();
+    signal?.addEventListener("abort", abort, { once: true });
+    const settle = () => signal?.removeEventListener("abort", abort);
+    promise.finally(settle).then(resolve, reject);
+  });
 }

@@ -1,14 +1,13 @@
 // @ts-check
 import { el } from "./dom.js";
+import { languageOf } from "./script-language.js";
 
 /**
- * @typedef {{ name: string, parent: string | null, title: string, definition: string }} Metric
+ * @typedef {import("./app.js").Metric} Metric
+ * @typedef {import("./app.js").App} App
  * @typedef {{ metric: Metric, element: HTMLElement, words: string, title: string }} Option
  * @typedef {{ title: string, options: Option[] }} Group
  */
-
-/** Metrics that belong to no family. */
-const ALONE = "On their own";
 
 /**
  * A searchable list of metrics: the WAI-ARIA combobox with a grouped listbox.
@@ -22,6 +21,7 @@ export class MetricChooser {
   #popup;
   #definition;
   #count;
+  #app;
   #onChange;
   /** @type {Group[]} */
   #groups = [];
@@ -39,9 +39,11 @@ export class MetricChooser {
    * @param {HTMLElement} parts.list
    * @param {HTMLElement} parts.definition shows the definition of the active option
    * @param {HTMLElement} parts.count a live region with the number of matches
+   * @param {App} app
    * @param {(metric: Metric) => void} onChange
    */
-  constructor({ input, popup, list, definition, count }, onChange) {
+  constructor({ input, popup, list, definition, count }, app, onChange) {
+    this.#app = app;
     this.#input = input;
     this.#popup = popup;
     this.#list = list;
@@ -64,7 +66,7 @@ export class MetricChooser {
 
   /** @param {Metric[]} metrics */
   set metrics(metrics) {
-    this.#groups = groupByParent(metrics);
+    this.#groups = groupByParent(metrics, this.#app);
     this.#input.disabled = false;
   }
 
@@ -121,7 +123,7 @@ export class MetricChooser {
     const groups = this.#groups
       .map(({ title, options }) => ({ title, options: bestFirst(options, words) }))
       .filter(({ options }) => options.length > 0);
-    if (words.length > 0) groups.sort((a, b) => rank(a.options[0], words) - rank(b.options[0], words));
+    if (words.length > 0) groups.sort((a, b) => rankOf(a, words) - rankOf(b, words));
     this.#shown = groups.flatMap(({ options }) => options);
     this.#draw(groups);
     this.#popup.hidden = false;
@@ -132,7 +134,7 @@ export class MetricChooser {
   /** @param {Group[]} groups */
   #draw(groups) {
     const n = this.#shown.length;
-    this.#count.textContent = n === 1 ? "1 metric" : `${n} metrics`;
+    this.#count.textContent = this.#app.t("answer.metrics-found", { count: n });
     this.#list.replaceChildren(
       ...groups.map(({ title, options }, index) => {
         const id = `metric-group-${index}`;
@@ -150,8 +152,8 @@ export class MetricChooser {
       this.#active.element.removeAttribute("aria-describedby");
     }
     this.#active = option;
-    this.#definition.textContent =
-      option?.metric.definition ?? "No metric matches. Try fewer letters, or describe a metric of your own.";
+    if (option) showDefinition(this.#definition, option.metric);
+    else this.#app.say(this.#definition, "answer.no-metric");
     if (!option) return this.#input.removeAttribute("aria-activedescendant");
     option.element.classList.add("active");
     option.element.setAttribute("aria-describedby", this.#definition.id);
@@ -205,30 +207,37 @@ export class MetricChooser {
 }
 
 /**
+ * A definition in its own language: those of the catalogue are English.
+ *
+ * @param {HTMLElement} element
+ * @param {Metric} metric
+ */
+export function showDefinition(element, { definition, own }) {
+  element.removeAttribute("data-t");
+  element.lang = own ? languageOf(definition) : "en";
+  element.textContent = definition;
+}
+
+/**
  * Families in the order of the list; a parent that is a metric itself heads its family.
  *
  * @param {Metric[]} metrics
+ * @param {App} app
  * @returns {Group[]}
  */
-function groupByParent(metrics) {
+function groupByParent(metrics, app) {
   const parents = new Set(metrics.map(({ parent }) => parent));
   /** @type {Map<string, Group>} */
   const groups = new Map();
   for (const metric of metrics) {
     const key = metric.parent ?? (parents.has(metric.name) ? metric.name : "");
-    const group = groups.get(key) ?? { title: key ? readable(key) : ALONE, options: [] };
+    const group = groups.get(key) ?? { title: key ? app.family(key) : app.t("answer.alone"), options: [] };
     groups.set(key, group);
     const option = makeOption(metric);
     if (metric.name === key) group.options.unshift(option);
     else group.options.push(option);
   }
   return [...groups.values()];
-}
-
-/** @param {string} name */
-function readable(name) {
-  const words = name.replace(/_+/g, " ");
-  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 /**
@@ -253,6 +262,16 @@ function makeOption(metric) {
 function bestFirst(options, words) {
   const found = options.filter((option) => words.every((word) => option.words.includes(word)));
   return words.length === 0 ? found : found.sort((a, b) => rank(a, words) - rank(b, words));
+}
+
+/**
+ * Of its best option, which comes first.
+ *
+ * @param {Group} group
+ * @param {string[]} words
+ */
+function rankOf({ options: [best] }, words) {
+  return best ? rank(best, words) : Infinity;
 }
 
 /**

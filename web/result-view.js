@@ -1,41 +1,54 @@
 // @ts-check
 import { byId, el } from "./dom.js";
-import { drawGauge } from "./gauge.js";
+import { drawGauge, rangeOf } from "./gauge.js";
+import { mount as mountAdjustment } from "./own/adjustment.js";
+import { Receipt } from "./receipt.js";
 
 /**
+ * @typedef {import("./app.js").App} App
  * @typedef {import("./protocol.js").Task} Task
  * @typedef {import("./protocol.js").TimedScore} TimedScore
  * @typedef {import("./protocol.js").Loaded} Loaded
  * @typedef {"empty" | "busy" | "done" | "stale" | "error"} State
+ *
+ * @typedef {object} Scored
+ * @property {Task} task
+ * @property {TimedScore} score
+ * @property {Loaded} loaded
+ * @property {import("./share.js").Shared["result"]} [claim] what the sender of a link saw
  */
 
 const BACKENDS = { webgpu: "WebGPU", cpu: "CPU" };
-
-const SUPPORT = {
-  judged: "Judged examples of this metric and language were seen in training.",
-  synthetic: "Only synthetic examples of this metric and language were seen in training.",
-  text: "No judged example of this metric and language was seen in training: the score rests on the metric's wording alone.",
-};
-
-const DOUBTS = {
-  "no-examples": SUPPORT.text,
-  "wide-interval": "The interval is so wide that the score says little.",
-  "far-text": "Prompt or answer is unlike the texts the model was trained on.",
-  "unrelated-metric": "The conversation seems to have little to do with this metric.",
-};
+/** Scores that differ by less are the same to a reader of one decimal. */
+const SAME = 0.05;
 
 /** Draws one score. It never shows a number that does not belong to what its state says. */
 export class ResultView {
   #section = byId("result", HTMLElement);
   #note = byId("result-note", HTMLElement);
   #summary = byId("result-summary", HTMLElement);
-  #titleOf;
-  #receipt = "";
+  #app;
+  #panel;
+  #correction;
+  #receipt;
+  #adjustment;
+  /** @type {Scored | null} */
+  #scored = null;
 
-  /** @param {(metric: string) => string} titleOf the readable title of a metric's name */
-  constructor(titleOf) {
-    this.#titleOf = titleOf;
-    byId("copy", HTMLButtonElement).addEventListener("click", () => this.#copy());
+  /**
+   * @param {App} app
+   * @param {import("./insight-panel.js").InsightPanel} panel
+   * @param {import("./correction-form.js").CorrectionForm} correction
+   */
+  constructor(app, panel, correction) {
+    this.#app = app;
+    this.#panel = panel;
+    this.#correction = correction;
+    this.#receipt = new Receipt(app);
+    this.#adjustment = mountAdjustment(byId("result-adjusted", HTMLElement), app);
+    for (const change of ["language", "metrics", "corrections"]) {
+      app.events.addEventListener(change, () => this.#redraw());
+    }
   }
 
   /** @returns {State} */
@@ -45,73 +58,165 @@ export class ResultView {
 
   /**
    * @param {State} state
-   * @param {string} note
+   * @param {string} [key] of the note
    */
-  #set(state, note) {
+  #set(state, key) {
     this.#section.dataset.state = state;
     this.#section.setAttribute("aria-busy", String(state === "busy"));
-    this.#note.textContent = note;
+    if (key) this.#app.say(this.#note, key);
+    else this.#silence();
+  }
+
+  #silence() {
+    this.#note.removeAttribute("data-t");
+    this.#note.textContent = "";
   }
 
   clear() {
-    this.#set("empty", "Write or paste an answer, choose a metric and press Score.");
+    this.#set("empty", "answer.start");
     this.#blank();
   }
 
-  /** @param {string} note what is being waited for */
-  busy(note) {
-    this.#set("busy", note);
+  /** @param {string} key what is being waited for */
+  busy(key) {
+    this.#set("busy", key);
     this.#blank();
   }
 
   fail() {
-    this.#set("error", "No score. What went wrong is said above.");
+    this.#set("error", "answer.failed");
     this.#blank();
   }
 
   /** @param {boolean} stale whether the inputs are no longer those that were scored */
   mark(stale) {
     if (this.state !== "done" && this.state !== "stale") return;
-    if (stale) this.#set("stale", "The inputs have changed: this is the score of the earlier ones.");
-    else this.#set("done", "");
+    if (stale) this.#set("stale", "answer.stale");
+    else this.#set("done");
+  }
+
+  /** @param {Scored} scored */
+  show(scored) {
+    this.#scored = scored;
+    this.#draw(scored);
+    this.#set("done");
+    this.#summary.textContent = this.#summaryOf(scored);
+    this.#panel.offer(scored);
+    this.#correction.offer(scored);
+    bringIntoView(this.#section);
+  }
+
+  #redraw() {
+    if (this.#scored) this.#draw(this.#scored);
+    else drawGauge(byId("gauge", HTMLElement), null, this.#app);
+  }
+
+  /** @param {Scored} scored */
+  #draw({ task, score, loaded, claim }) {
+    text("result-metric", this.#titleOf(task));
+    const shown = this.#shown(task, score);
+    text("result-score", this.#app.number(shown.score, 1));
+    text("result-rounded", this.#app.t("answer.rounded", { rounded: shown.rounded }));
+    drawGauge(byId("gauge", HTMLElement), shown, this.#app);
+    this.#adjustment.show({ task, score });
+    this.#showKey(score);
+    this.#showDoubt(score);
+    this.#showClaim(score, claim);
+    this.#showAnchors(score.anchors);
+    this.#showFacts(score, loaded);
+    this.#receipt.show(task, score);
   }
 
   /**
+   * The score as the user's corrections have it; the receipt keeps the model's own.
+   *
    * @param {Task} task
    * @param {TimedScore} score
-   * @param {Loaded} loaded
    */
-  show(task, score, loaded) {
-    const title = task.definition === undefined ? this.#titleOf(task.metric) : task.metric;
-    text("result-metric", title);
-    text("result-score", score.score.toFixed(1));
-    text("result-rounded", `${score.rounded} of 10 when rounded`);
-    drawGauge(byId("gauge", HTMLElement), score);
-    this.#showDoubt(score);
-    this.#showAnchors(score.anchors);
-    this.#showFacts(score, loaded);
-    this.#receipt = JSON.stringify(receiptOf(task, score), null, 2);
-    text("receipt", this.#receipt);
-    this.#set("done", "");
-    const nearest = score.anchors[0] ? ` Nearest anchor: ${this.#titleOf(score.anchors[0].metric)}.` : "";
-    const doubt = score.abstain ? " Touchstone is not sure." : "";
-    this.#summary.textContent = `${score.score.toFixed(1)} of 10 for ${title}.${doubt}${nearest}`;
+  #shown(task, score) {
+    const { adjusted } = this.#app.corrections.calibrate(score, task.metric);
+    return adjusted ? { ...score, score: adjusted.score, rounded: Math.round(adjusted.score) } : score;
+  }
+
+  /** @param {Task} task */
+  #titleOf({ metric, definition }) {
+    return definition === undefined ? this.#app.title(metric) : metric;
+  }
+
+  /** @param {Scored} scored */
+  #summaryOf({ task, score }) {
+    const values = { score: this.#app.number(this.#shown(task, score).score, 1), metric: this.#titleOf(task) };
+    const parts = [this.#app.t("answer.summary", values)];
+    if (score.interval) parts.push(this.#app.t("answer.dial.interval", rangeOf(score.interval, this.#app)));
+    if (score.abstain) parts.push(this.#app.t("answer.unsure"));
+    const nearest = score.anchors[0]?.metric;
+    if (nearest) parts.push(this.#app.t("answer.summary.nearest", { metric: this.#app.title(nearest) }));
+    return parts.join(" ");
   }
 
   #blank() {
+    this.#scored = null;
     for (const id of ["result-score", "result-rounded", "result-metric", "result-backend", "result-summary", "receipt"]) {
       text(id, "");
     }
     byId("anchors", HTMLElement).replaceChildren();
-    drawGauge(byId("gauge", HTMLElement), null);
+    drawGauge(byId("gauge", HTMLElement), null, this.#app);
+    this.#panel.close();
+    this.#correction.close();
+  }
+
+  /**
+   * What the marks on the dial mean, with their numbers.
+   *
+   * @param {TimedScore} score
+   */
+  #showKey({ interval, coverage, members }) {
+    const items = [];
+    if (interval) {
+      const claim = coverage === null ? "answer.interval.guide" : "answer.interval.covers";
+      const share = Math.round(100 * (coverage ?? 0));
+      items.push(this.#keyItem("interval", this.#app.t(claim, { ...rangeOf(interval, this.#app), share })));
+    } else {
+      items.push(this.#keyItem("none", this.#app.t("answer.interval.none")));
+    }
+    if (members.length > 1) {
+      const range = rangeOf([Math.min(...members), Math.max(...members)], this.#app);
+      items.push(this.#keyItem("member", this.#app.t("answer.members", { count: members.length, ...range })));
+    }
+    byId("gauge-key", HTMLElement).replaceChildren(...items);
+  }
+
+  /**
+   * @param {string} mark
+   * @param {string} words
+   */
+  #keyItem(mark, words) {
+    return el("li", {}, el("span", { class: `mark ${mark}`, "aria-hidden": "true" }), el("span", {}, words));
   }
 
   /** @param {TimedScore} score */
-  #showDoubt({ abstain, doubts, support, interval, coverage }) {
+  #showDoubt({ abstain, doubts, truncated }) {
     byId("result-doubt", HTMLElement).hidden = !abstain;
-    text("result-doubt-why", doubts.map((doubt) => DOUBTS[doubt] ?? doubt).join(" "));
-    text("result-support", SUPPORT[support] ?? support);
-    row("interval", interval && `${interval[0].toFixed(1)} to ${interval[1].toFixed(1)}${covering(coverage)}`);
+    text("result-doubt-why", doubts.map((doubt) => this.#app.t(`answer.doubt.${doubt}`)).join(" "));
+    const cut = byId("result-cut", HTMLElement);
+    cut.hidden = !truncated;
+    cut.textContent = truncated ? this.#app.t("answer.cut", { ...truncated }) : "";
+  }
+
+  /**
+   * Whether this score is the one that the sender of a link saw.
+   *
+   * @param {TimedScore} score
+   * @param {Scored["claim"]} claim
+   */
+  #showClaim({ score, receipt }, claim) {
+    const note = byId("result-shared", HTMLElement);
+    note.hidden = !claim;
+    if (!claim) return;
+    const agrees = Math.abs(claim.score - score) < SAME;
+    const other = claim.bundle !== receipt.bundle || claim.version !== receipt.version;
+    const key = agrees ? "answer.shared.same" : other ? "answer.shared.other-model" : "answer.shared.differs";
+    note.textContent = this.#app.t(key, { score: this.#app.number(claim.score, 1) });
   }
 
   /** @param {TimedScore["anchors"]} anchors */
@@ -122,56 +227,32 @@ export class ResultView {
       ...anchors.map(({ metric, similarity }) => {
         const bar = el("span", { class: "bar", "aria-hidden": "true" });
         bar.style.setProperty("--share", String(max > min ? (similarity - min) / (max - min) : 1));
-        return el(
-          "li",
-          { "data-metric": metric, title: metric },
-          el("span", { class: "anchor-title" }, this.#titleOf(metric)),
-          bar,
-          el("span", { class: "anchor-value" }, similarity.toFixed(3)),
-        );
+        const title = el("span", { class: "anchor-title" }, this.#app.title(metric));
+        const value = el("span", { class: "anchor-value" }, this.#app.number(similarity, 3));
+        return el("li", { "data-metric": metric, title: metric }, title, bar, value);
       }),
     );
-    const scale =
-      max > min
-        ? `Bars run from the lowest (${min.toFixed(3)}) to the highest (${max.toFixed(3)}) similarity of this list.`
-        : "";
-    text("anchors-scale", scale);
+    const range = { low: this.#app.number(min, 3), high: this.#app.number(max, 3) };
+    text("anchors-scale", max > min ? this.#app.t("answer.anchors.scale", range) : "");
   }
 
   /**
    * @param {TimedScore} score
    * @param {Loaded} loaded
    */
-  #showFacts({ milliseconds, receipt, truncated }, { backend, reason }) {
+  #showFacts({ milliseconds, receipt, support }, { backend, why }) {
     text("result-backend", BACKENDS[backend]);
-    text("result-reason", reason);
-    text("result-time", milliseconds < 10 ? `${milliseconds.toFixed(1)} ms` : `${count(Math.round(milliseconds))} ms`);
-    text("result-tokens", count(receipt.tokens));
-    row("truncated", truncated && `kept ${count(truncated.kept)} of ${count(truncated.of)} tokens`);
-  }
-
-  async #copy() {
-    const said = byId("copied", HTMLElement);
-    try {
-      await navigator.clipboard.writeText(this.#receipt);
-      said.textContent = "Copied.";
-    } catch {
-      // Without a secure page there is no clipboard: leave the copying to the user's keys.
-      getSelection()?.selectAllChildren(byId("receipt", HTMLElement));
-      said.textContent = "Selected: copy it with Ctrl+C.";
-    }
-    setTimeout(() => (said.textContent = ""), 4000);
+    text("result-reason", this.#app.word(why));
+    const digits = milliseconds < 10 ? 1 : 0;
+    text("result-time", this.#app.t("answer.milliseconds", { time: this.#app.number(milliseconds, digits) }));
+    text("result-tokens", this.#app.t("answer.tokens", { count: receipt.tokens }));
+    text("result-support", this.#app.t(`answer.support.${support}`));
   }
 }
 
-/**
- * What was scored on and with what; the texts themselves stay out of it.
- *
- * @param {Task} task
- * @param {TimedScore} score
- */
-function receiptOf({ metric, definition }, score) {
-  return { metric, ...(definition !== undefined && { definition }), ...score };
+/** On a narrow screen the result lies below the fields. @param {HTMLElement} section */
+function bringIntoView(section) {
+  if (section.getBoundingClientRect().top > innerHeight * 0.6) section.scrollIntoView({ block: "start" });
 }
 
 /**
@@ -180,27 +261,4 @@ function receiptOf({ metric, definition }, score) {
  */
 function text(id, value) {
   byId(id, HTMLElement).textContent = value;
-}
-
-/**
- * A line of the facts, hidden where there is nothing to say.
- *
- * @param {string} name
- * @param {string | null} value
- */
-function row(name, value) {
-  byId(`row-${name}`, HTMLElement).hidden = !value;
-  text(`result-${name}`, value ?? "");
-}
-
-/** @param {number | null} coverage */
-function covering(coverage) {
-  return coverage === null
-    ? " (no claim how often it holds: nobody judged such answers)"
-    : ` (made to hold ${Math.round(coverage * 100)} % of judges' scores)`;
-}
-
-/** @param {number} n */
-function count(n) {
-  return n.toLocaleString("en");
 }

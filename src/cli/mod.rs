@@ -5,6 +5,7 @@ mod embed;
 mod eval;
 pub mod fetch;
 pub mod forms;
+mod hosted;
 pub mod import;
 mod inspect;
 mod map;

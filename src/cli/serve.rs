@@ -19,6 +19,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
 use tower_http::services::ServeDir;
 
+use super::hosted;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What the page may load and run; who may embed it is appended.
@@ -56,6 +57,10 @@ pub struct ServeArgs {
     /// Port to listen on; 0 takes any free one.
     #[arg(long, default_value_t = 8080)]
     pub port: u16,
+    /// Further bundle that the page offers, beside its own model; repeatable. Served under `models/`
+    /// with the folder's name, and listed in `bundles.json`.
+    #[arg(long = "bundle", value_name = "DIR")]
+    pub bundles: Vec<PathBuf>,
     /// Origin that may embed the page in a frame (`scheme://host:port`, the port optional, or `'self'`); repeatable.
     #[arg(long = "frame-ancestor", value_name = "ORIGIN")]
     pub frame_ancestors: Vec<String>,
@@ -70,31 +75,33 @@ pub fn run(args: &ServeArgs) -> Result<()> {
     runtime.block_on(serve(args))
 }
 
-/// The server's answers as given on a loopback address, for tests and for embedding.
+/// The server's answers as given on a loopback address, for tests and for embedding; `bundles` are
+/// offered beside the page's own model.
 ///
 /// # Errors
-/// `Io` when the folder is missing or has no `index.html`, `Input` naming a bad origin.
-pub fn router(folder: &Path, frame_ancestors: &[String]) -> Result<Router> {
-    let local = files(folder)?.layer(from_fn(refuse_foreign_hosts));
+/// `Io` when the folder is missing or has no `index.html`, `Input` naming a bad origin or a bundle
+/// that cannot be served.
+pub fn router(folder: &Path, bundles: &[PathBuf], frame_ancestors: &[String]) -> Result<Router> {
+    let local = files(folder, bundles)?.layer(from_fn(refuse_foreign_hosts));
     with_headers(local, frame_ancestors)
 }
 
 /// The same for an address that others can reach under names unknown here.
-fn open_router(folder: &Path, frame_ancestors: &[String]) -> Result<Router> {
-    with_headers(files(folder)?, frame_ancestors)
+fn open_router(args: &ServeArgs) -> Result<Router> {
+    with_headers(files(&args.folder, &args.bundles)?, &args.frame_ancestors)
 }
 
 async fn serve(args: &ServeArgs) -> Result<()> {
     let listener = bind(&args.host, args.port).await?;
     let address = listener.local_addr().map_err(failed)?;
     let router = if address.ip().to_canonical().is_loopback() {
-        router(&args.folder, &args.frame_ancestors)?
+        router(&args.folder, &args.bundles, &args.frame_ancestors)?
     } else {
         eprintln!(
             "warning: --host {} lets everybody on the network open this page",
             args.host
         );
-        open_router(&args.folder, &args.frame_ancestors)?
+        open_router(args)?
     };
     let (stop, last_call) = (stop_signal()?, stop_signal()?);
     announce(&args.folder, address)?;
@@ -156,7 +163,7 @@ fn failed(error: std::io::Error) -> Error {
 }
 
 /// The folder's files, precompressed where a `.br` or `.gz` stands beside them.
-fn files(folder: &Path) -> Result<Router> {
+fn files(folder: &Path, bundles: &[PathBuf]) -> Result<Router> {
     if !folder.join("index.html").is_file() {
         let message = format!(
             "there is no index.html in {}; build the page with `cargo xtask build`, \
@@ -171,7 +178,7 @@ fn files(folder: &Path) -> Result<Router> {
     let compression = CompressionLayer::new()
         .quality(CompressionLevel::Fastest)
         .compress_when(SizeAbove::new(COMPRESSED_ABOVE).and(is_compressible));
-    Ok(Router::new()
+    Ok(hosted::routes(folder, bundles)?
         .fallback_service(files.not_found_service(NOT_FOUND.into_service()))
         .layer(compression)
         .layer(from_fn(screen)))
@@ -350,7 +357,7 @@ mod tests {
                 std::fs::write(folder.join(name), bytes).unwrap();
             }
             let origins: Vec<String> = frame_ancestors.iter().map(|&o| o.to_owned()).collect();
-            let address = spawn(router(&folder, &origins).unwrap());
+            let address = spawn(router(&folder, &[], &origins).unwrap());
             Self { address, above }
         }
 
@@ -491,7 +498,7 @@ mod tests {
             "https://a.example; script-src *",
             "https://a.example\r\nX: y",
         ] {
-            let error = router(&folder, &[wrong.to_owned()]).unwrap_err();
+            let error = router(&folder, &[], &[wrong.to_owned()]).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Input);
             assert!(error.to_string().contains(&format!("{wrong:?}")), "{error}");
         }
@@ -611,7 +618,7 @@ mod tests {
     fn a_folder_without_a_page_says_what_to_do() {
         let empty = tempfile::tempdir().unwrap();
         for folder in [empty.path().to_owned(), empty.path().join("missing")] {
-            let error = router(&folder, &[]).unwrap_err();
+            let error = router(&folder, &[], &[]).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Io);
             assert!(error.to_string().contains("cargo xtask build"), "{error}");
         }
@@ -627,6 +634,7 @@ mod tests {
             folder,
             host: "127.0.0.1".into(),
             port,
+            bundles: Vec::new(),
             frame_ancestors: Vec::new(),
         };
         let error = run(&args).unwrap_err();

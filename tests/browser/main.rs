@@ -3,9 +3,17 @@
 //! `cargo xtask test` builds the page and names it, Chromium and ChromeDriver in the environment;
 //! without them these tests say so and fail.
 
+mod access;
+mod calibration;
 #[path = "../common/mod.rs"]
 mod common;
+mod file;
+mod insight;
+mod offline;
+mod own;
 mod page;
+mod shell;
+mod worker;
 
 use std::path::Path;
 

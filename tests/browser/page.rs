@@ -32,6 +32,8 @@ pub fn variable(name: &str) -> PathBuf {
 pub struct Page {
     /// The WebDriver session.
     pub client: Client,
+    /// Where the page is, with a slash at the end.
+    pub address: String,
     driver: Child,
     profile: tempfile::TempDir,
     _one: MutexGuard<'static, ()>,
@@ -40,17 +42,33 @@ pub struct Page {
 impl Page {
     /// Serves `folder` and opens it in Chromium with extra `flags`.
     pub async fn open(folder: &Path, flags: &[&str]) -> Self {
+        let router = serve::router(folder, &[], &[]).expect("the page is built");
+        Self::open_router(router, flags).await
+    }
+
+    /// The same for a page that a server of its own serves.
+    pub async fn open_router(router: axum::Router, flags: &[&str]) -> Self {
+        Self::start(router, flags, None).await
+    }
+
+    /// The same on a phone's screen of `width` CSS pixels; no window can be that narrow.
+    pub async fn open_narrow(folder: &Path, width: u32) -> Self {
+        let router = serve::router(folder, &[], &[]).expect("the page is built");
+        Self::start(router, &[], Some(width)).await
+    }
+
+    async fn start(router: axum::Router, flags: &[&str], width: Option<u32>) -> Self {
         let one = ONE.lock().await;
-        let router = serve::router(folder, &[]).expect("the page is built");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}/", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
         let profile = tempfile::tempdir().unwrap();
         let (driver, port) = start_driver();
-        let client = connect(port, profile.path(), flags).await;
+        let client = connect(port, profile.path(), flags, width).await;
         client.goto(&address).await.unwrap();
         Self {
             client,
+            address,
             driver,
             profile,
             _one: one,
@@ -80,6 +98,37 @@ impl Page {
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
+    }
+
+    /// Runs the body of an async function and answers what it returns; fails with the page's error.
+    pub async fn script(&self, body: &str) -> Value {
+        let whole = format!(
+            "const done = arguments[0];
+             (async () => {{ {body} }})().then(value => done({{ value }}), error => done({{ error: String(error.stack ?? error) }}));"
+        );
+        let outcome = self.client.execute_async(&whole, vec![]).await.unwrap();
+        assert_eq!(outcome["error"], Value::Null, "{body}");
+        outcome["value"].clone()
+    }
+
+    /// Goes to the view of this name.
+    pub async fn open_view(&self, name: &str) {
+        self.run(&format!("location.hash = '#{name}'")).await;
+        let shown =
+            format!("document.querySelector('#view-{name}:not([hidden]) > :not(h2)') !== null");
+        self.wait("the view is shown", 20, &shown).await;
+    }
+
+    /// Sets a file before the view's hidden file input, as the browser's dialog does.
+    pub async fn choose_file(&self, selector: &str, path: &Path) {
+        let input = self.client.find(Locator::Css(selector)).await.unwrap();
+        input.send_keys(path.to_str().unwrap()).await.unwrap();
+    }
+
+    /// Waits for the first view to be of use; the model may still be on its way.
+    pub async fn stands(&self) {
+        let shown = "performance.getEntriesByName('shown').length > 0";
+        self.wait("the page stands", 20, shown).await;
     }
 
     pub async fn ready(&self) {
@@ -159,6 +208,14 @@ impl Page {
             .to_owned()
     }
 
+    /// Memory of the browser's renderers that only they use, in bytes.
+    pub fn renderer_memory(&self) -> u64 {
+        processes_below(self.driver.id())
+            .filter(|process| has_argument(process, "--type=renderer"))
+            .map(|process| private_bytes(&process))
+            .sum()
+    }
+
     pub async fn screenshot(&self, name: &str) {
         let folder = variable("TOUCHSTONE_ARTEFACTS");
         std::fs::create_dir_all(&folder).unwrap();
@@ -186,7 +243,7 @@ fn start_driver() -> (Child, u16) {
     (command.spawn().expect("ChromeDriver starts"), port)
 }
 
-async fn connect(port: u16, profile: &Path, flags: &[&str]) -> Client {
+async fn connect(port: u16, profile: &Path, flags: &[&str], width: Option<u32>) -> Client {
     let fixed = [
         "--headless=new",
         "--no-sandbox",
@@ -203,7 +260,11 @@ async fn connect(port: u16, profile: &Path, flags: &[&str]) -> Client {
         .copied()
         .chain([profile.as_str()])
         .collect();
-    let options = json!({ "binary": variable("TOUCHSTONE_CHROMIUM"), "args": all });
+    let mut options = json!({ "binary": variable("TOUCHSTONE_CHROMIUM"), "args": all });
+    if let Some(width) = width {
+        let metrics = json!({ "width": width, "height": 800, "pixelRatio": 1.0 });
+        options["mobileEmulation"] = json!({ "deviceMetrics": metrics });
+    }
     let capabilities = json!({
         "goog:chromeOptions": options,
         "timeouts": { "script": 300_000, "pageLoad": 60_000 },
@@ -249,4 +310,48 @@ pub fn copy(from: &Path, to: &Path) {
             std::fs::copy(source, to.join(name)).unwrap();
         }
     }
+}
+
+/// A list of numbers that the page answered.
+pub fn numbers(list: &Value) -> Vec<f64> {
+    let list = list.as_array().expect("a list");
+    list.iter().map(|n| n.as_f64().expect("a number")).collect()
+}
+
+/// Folders in `/proc` of the descendants of a process.
+fn processes_below(root: u32) -> impl Iterator<Item = PathBuf> {
+    let entries = std::fs::read_dir("/proc").expect("Linux's list of processes");
+    let folders = entries.flatten().map(|entry| entry.path());
+    let processes: Vec<_> = folders.filter(|path| parent(path).is_some()).collect();
+    let is_below = move |process: &PathBuf| {
+        let mut at = Some(process.clone());
+        while let Some(path) = at {
+            if path.ends_with(root.to_string()) {
+                return true;
+            }
+            at = parent(&path).map(|id| Path::new("/proc").join(id.to_string()));
+        }
+        false
+    };
+    processes.into_iter().filter(is_below)
+}
+
+/// Id of a process's parent: the second field after the name, which stands in brackets.
+fn parent(process: &Path) -> Option<u32> {
+    let stat = std::fs::read_to_string(process.join("stat")).ok()?;
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_whitespace().nth(1)?.parse().ok()
+}
+
+fn has_argument(process: &Path, argument: &str) -> bool {
+    let line = std::fs::read(process.join("cmdline")).unwrap_or_default();
+    let line = String::from_utf8_lossy(&line).into_owned();
+    line.split(['\0', ' ']).any(|word| word == argument)
+}
+
+fn private_bytes(process: &Path) -> u64 {
+    let rollup = std::fs::read_to_string(process.join("smaps_rollup")).unwrap_or_default();
+    let lines = rollup.lines().filter(|line| line.starts_with("Private_"));
+    let kilobytes = lines.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    kilobytes.sum::<u64>() * 1024
 }

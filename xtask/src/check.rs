@@ -145,6 +145,7 @@ fn with_page(mut cargo: Command, browser: &Browser) -> Result<Command> {
         .env("TOUCHSTONE_DIST", place::dist())
         .env("TOUCHSTONE_MODEL", place::model()?)
         .env("TOUCHSTONE_ARTEFACTS", artefacts()?)
+        .env("TOUCHSTONE_XTASK", std::env::current_exe()?)
         .env(browser::CHROMIUM, &browser.chromium)
         .env(browser::CHROMEDRIVER, &browser.chromedriver);
     Ok(cargo)

@@ -2,6 +2,7 @@
 
 mod browser;
 mod check;
+mod files;
 mod model;
 mod options;
 mod page;
@@ -48,6 +49,7 @@ fn run(command: Command) -> Result<()> {
         Command::Test { all } => check::run(all)?,
         Command::SetupBrowser => browser::run()?,
         Command::Complete => page::complete()?,
+        Command::ListFiles { page } => files::list(&page)?,
     }
     Ok(())
 }

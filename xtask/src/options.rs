@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::path::PathBuf;
+
 use crate::wasm::Backend;
 
 /// What `cargo xtask` alone prints.
@@ -15,6 +17,8 @@ cargo xtask COMMAND
             every test, browser included. --all adds the release builds and their size budgets
   wasm cpu|webgpu [--release]
             one wasm file, into dist/wasm/
+  list-files DIR
+            the service worker's list of a page's files, after changes by hand
   setup-browser
             find Chromium and ChromeDriver, or install them with apt where run as root
 
@@ -62,6 +66,11 @@ pub enum Command {
     SetupBrowser,
     /// Trunk's `post_build` hook; not for people.
     Complete,
+    /// Lists a page's files for its service worker: after changes by hand, and for the tests.
+    ListFiles {
+        /// The page's folder.
+        page: PathBuf,
+    },
 }
 
 /// Reads the arguments after the program name; an error says which one is wrong.
@@ -86,6 +95,12 @@ pub fn parse(args: impl Iterator<Item = String>) -> Result<Command, String> {
         },
         Some("setup-browser") => Command::SetupBrowser,
         Some("complete") => Command::Complete,
+        Some("list-files") => Command::ListFiles {
+            page: rest
+                .word()
+                .ok_or("name the page's folder: `list-files dist`")?
+                .into(),
+        },
         Some(other) => return Err(format!("there is no command `{other}`")),
     };
     let help = rest.flag("--help") | rest.flag("-h");

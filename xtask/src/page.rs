@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::step::Steps;
 use crate::wasm::{self, Backend};
-use crate::{model, place, process, sizes, tools};
+use crate::{files, model, place, process, sizes, tools};
 
 const SKIP_WEBGPU: &str = "TOUCHSTONE_SKIP_WEBGPU";
 
@@ -58,10 +58,10 @@ pub fn finish(steps: &mut Steps, release: bool) -> Result<()> {
     if release {
         wasm::step(steps, Backend::Cpu, true, &place::dist())?;
     }
-    Ok(())
+    files::list(&place::dist())
 }
 
-/// `cargo xtask complete`, Trunk's `post_build` hook: the model and the WebGPU build.
+/// `cargo xtask complete`, Trunk's `post_build` hook: the model, the WebGPU build, the list of files.
 pub fn complete() -> Result<()> {
     let staging = env::var_os("TRUNK_STAGING_DIR")
         .map(PathBuf::from)
@@ -72,7 +72,8 @@ pub fn complete() -> Result<()> {
     } else {
         println!("no packed model yet: `cargo xtask build` makes one");
     }
-    complete_wasm(&staging)
+    complete_wasm(&staging)?;
+    files::list(&staging)
 }
 
 /// Trunk puts the CPU build where the rust link in `index.html` says.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::step::Steps;
-use crate::{place, process, sizes, tools};
+use crate::{files, place, process, sizes, tools};
 
 /// Name of the generated module; the worker imports it.
 const MODULE: &str = "touchstone";
@@ -73,6 +73,9 @@ pub fn run(backend: Backend, release: bool) -> Result<()> {
     tools::wasm_target(&mut steps)?;
     tools::wasm_bindgen(&mut steps)?;
     step(&mut steps, backend, release, &place::dist())?;
+    if place::dist().join("index.html").is_file() {
+        files::list(&place::dist())?;
+    }
     sizes::print(&place::dist().join("wasm"))
 }
 

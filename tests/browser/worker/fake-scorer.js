@@ -1,0 +1,56 @@
+// Stands in for a wasm build (`wasm/cpu/touchstone.js`, BACKEND replaced): as slow, stuck, wrong or
+// broken as `self.fake` (see provoke.js) says. What a text asks for stands in the answer.
+const wanted = () => ({ ...self.fake, ...self.fake?.BACKEND });
+
+export default async function init({ module_or_path }) {
+  await WebAssembly.compileStreaming(fetch(module_or_path));
+}
+
+function busy(milliseconds) {
+  const end = performance.now() + milliseconds;
+  while (performance.now() < end);
+}
+
+async function layers(count, milliseconds, pause) {
+  for (let layer = 0; layer < count; layer++) {
+    busy(milliseconds);
+    await pause();
+  }
+}
+
+/** As wasm-bindgen does: the trap leaves the future by an unhandled rejection, the promise never settles. */
+function panic() {
+  console.error("panicked at src/fake.rs:1:1:\nboom\n\nStack:\n");
+  Promise.reject(new WebAssembly.RuntimeError("unreachable"));
+  return new Promise(() => {});
+}
+
+const score = { score: 5, rounded: 5, receipt: { backend: "BACKEND" } };
+
+export class WebScorer {
+  static async load(_manifest, files) {
+    if (wanted().start) throw new Error(wanted().start);
+    for (const name of Object.keys(files)) delete files[name];
+    if ("BACKEND" === "webgpu") await (await navigator.gpu.requestAdapter()).requestDevice();
+    return new WebScorer();
+  }
+  async warm_up() {}
+  info() {
+    return { bundle: "fake", version: "1", backend: "BACKEND" };
+  }
+  async score({ response }, pause) {
+    if (response === "panic") return panic();
+    if (response === "no memory") throw new WebAssembly.RuntimeError("unreachable");
+    if (response === "stuck") for (;;);
+    await layers(response === "long" ? 100_000 : 3, 5, pause);
+    return score;
+  }
+  async score_batch(tasks, pause) {
+    await layers(3, wanted().milliseconds ?? 1, pause);
+    return tasks.map(({ response }) => (response ? score : { error: { kind: "input", message: "empty" } }));
+  }
+  async check() {
+    const found = wanted().wrong ? 8 : 5;
+    return { passed: found === 5, worst: found - 5, cases: [{ expected: 5, found }] };
+  }
+}
