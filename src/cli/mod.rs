@@ -5,6 +5,7 @@ mod embed;
 mod eval;
 pub mod fetch;
 pub mod forms;
+pub mod http;
 pub mod import;
 mod inspect;
 pub mod model;

@@ -14,6 +14,15 @@ pub fn bar(label: &str, total: u64, unit: &str) -> ProgressBar {
     ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
+/// A bar over the bytes of a download; without `total` it tells what came so far.
+pub fn bytes_bar(label: &str, total: Option<u64>) -> ProgressBar {
+    let template = "{prefix} {wide_bar} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left";
+    let style = ProgressStyle::with_template(template);
+    ProgressBar::new(total.unwrap_or_default())
+        .with_prefix(label.to_owned())
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
 /// Splits indices `0..costs.len()` into batches, cheapest first, each of at most `budget` when
 /// padded to its dearest member; one that exceeds the budget alone is a batch of its own.
 pub fn batches(costs: &[usize], budget: usize) -> Vec<Vec<usize>> {

@@ -14,7 +14,7 @@ use crate::{place, process};
 const INPUTS: [&str; 7] = [
     HEADS,
     "src/bundle.rs",
-    "src/cli/fetch.rs",
+    "src/cli/fetch/packages.rs",
     "src/cli/import.rs",
     "src/cli/pack.rs",
     "src/encoder/quant.rs",
