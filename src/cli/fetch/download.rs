@@ -112,12 +112,14 @@ impl Download<'_> {
         if whole && self.part.bytes() > 0 {
             return Ok(());
         }
+        let mut furthest = self.part.bytes();
         loop {
-            let before = self.part.bytes();
             let Err(trouble) = self.attempt() else {
                 return Ok(());
             };
-            if self.part.bytes() > before {
+            // Bytes that came before and were thrown away are no gain.
+            if self.part.bytes() > furthest {
+                furthest = self.part.bytes();
                 patience.renew();
             }
             let bar = self.bar.clone();
@@ -168,7 +170,10 @@ impl Download<'_> {
                 self.resumed |= self.part.bytes() > 0;
             }
             // The server knows no ranges and sends the whole.
-            200 => self.part.restart()?,
+            200 => {
+                self.part.restart()?;
+                self.check_length(&answer.headers)?;
+            }
             status => {
                 self.part.restart()?;
                 let path = &self.wanted.path;
@@ -201,6 +206,19 @@ impl Download<'_> {
         let (path, here) = (&self.wanted.path, self.part.bytes());
         let message = format!("{path} was cut after {here} bytes ({why})");
         Trouble::Passing(network(message), None)
+    }
+
+    /// Refuses a whole file of another length before it is read.
+    fn check_length(&self, headers: &HeaderMap) -> Result<()> {
+        let length = headers.get("content-length");
+        let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        match (self.wanted.bytes, length) {
+            (Some(expected), Some(found)) if expected != found => Err(altered(format!(
+                "{}: expected {expected} bytes, the server offers {found}",
+                self.wanted.path
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Ends a download that is larger than it may be before it fills the disk.

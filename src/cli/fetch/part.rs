@@ -1,7 +1,7 @@
 //! A file on its way: `NAME.part`, hashed as it grows, renamed when it is whole.
 
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind as Cause, Write};
+use std::io::{ErrorKind as Cause, Read, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -106,9 +106,13 @@ impl Part {
     }
 
     fn reread(&mut self) -> Result<()> {
-        let mut file = File::open(&self.path).map_err(|error| failed(&self.path, &error))?;
-        let copied = std::io::copy(&mut file, &mut self.hasher);
-        self.bytes = copied.map_err(|error| failed(&self.path, &error))?;
+        let mut reread = || {
+            let file = File::open(&self.path)?;
+            // No further than its length: a device has no end.
+            let length = file.metadata()?.len();
+            std::io::copy(&mut file.take(length), &mut self.hasher)
+        };
+        self.bytes = reread().map_err(|error| failed(&self.path, &error))?;
         Ok(())
     }
 }
