@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::serve::ServeArgs;
-use super::{embed, eval, fetch, inspect, model, pack, predict, score, serve};
+use super::{embed, eval, fetch, inspect, pack, predict, score, serve};
 use crate::encoder::Precision;
 use crate::error::Result;
 
@@ -27,8 +27,8 @@ enum Command {
     Eval(eval::EvalArgs),
     /// Write the embedding of each line of a text file as a NumPy array.
     Embed(embed::EmbedArgs),
-    /// Bring the default encoder's checkpoint to this machine.
-    Fetch(FetchArgs),
+    /// Bring an encoder's checkpoint to this machine: the default one, or any of the model hub.
+    Fetch(fetch::FetchArgs),
     /// Turn a checkpoint folder and trained heads into a bundle.
     Pack(PackArgs),
     /// Print what a bundle is made of and how well it did.
@@ -57,22 +57,12 @@ pub struct BundleArgs {
     pub bundle: Option<PathBuf>,
 }
 
-/// Arguments of `touchstone fetch`.
-#[derive(Args)]
-struct FetchArgs {
-    /// Where to fetch from.
-    #[arg(long, value_enum, default_value = "packages")]
-    from: fetch::Source,
-    /// Folder of the checkpoint; the cache when left out.
-    #[arg(long, value_name = "DIR")]
-    output: Option<PathBuf>,
-}
-
 /// Arguments of `touchstone pack`.
 #[derive(Args)]
 struct PackArgs {
     /// Checkpoint folder: config.json, model.safetensors and tokenizer.json as the hub has them,
-    /// or what `touchstone fetch` brought; or a bundle, whose encoder is taken as it is.
+    /// or the NAME[@REVISION] that `touchstone fetch` brought; or a bundle, whose encoder is taken
+    /// as it is.
     checkpoint: PathBuf,
     /// Bundle folder to write.
     #[arg(long, value_name = "DIR")]
@@ -104,7 +94,7 @@ impl Cli {
             Command::Predict(args) => predict::run(&args),
             Command::Eval(args) => eval::run(&args),
             Command::Embed(args) => embed::run(&args),
-            Command::Fetch(args) => run_fetch(args),
+            Command::Fetch(args) => fetch::run(&args),
             Command::Pack(args) => run_pack(&args),
             Command::Inspect(args) => inspect::run(&args),
             Command::Serve(args) => serve::run(&args),
@@ -120,16 +110,6 @@ impl Cli {
     }
 }
 
-fn run_fetch(args: FetchArgs) -> Result<()> {
-    let output = args.output.map_or_else(model::checkpoint_folder, Ok)?;
-    fetch::fetch(args.from, &output)?;
-    super::print(format!(
-        "{} is in {}",
-        fetch::DEFAULT_MODEL,
-        output.display()
-    ))
-}
-
 fn run_pack(args: &PackArgs) -> Result<()> {
     let heads = args
         .heads
@@ -137,7 +117,7 @@ fn run_pack(args: &PackArgs) -> Result<()> {
         .map(pack::HeadsFiles::read)
         .transpose()?;
     let manifest = pack::pack(
-        &args.checkpoint,
+        &fetch::checkpoint(&args.checkpoint)?,
         heads.as_ref(),
         args.precision,
         &args.output,

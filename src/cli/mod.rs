@@ -6,6 +6,7 @@ mod eval;
 pub mod fetch;
 pub mod forms;
 mod hosted;
+pub mod http;
 pub mod import;
 mod inspect;
 mod map;

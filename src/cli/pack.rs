@@ -80,7 +80,7 @@ pub fn pack(
         pipeline: encoder.pipeline,
     };
     let mut manifest = Manifest::new(&info.name.clone(), info);
-    manifest.licences = encoder_licences(&manifest.encoder.name);
+    manifest.licences = super::fetch::licences(checkpoint, &manifest.encoder.name)?;
     assemble(
         manifest,
         serialize(&encoder.tensors)?,
@@ -189,17 +189,6 @@ fn model_name(checkpoint: &Path) -> String {
     };
     let noted = noted.ok().map(|name| name.trim().to_owned());
     noted.or_else(folder).unwrap_or_else(|| "encoder".into())
-}
-
-fn encoder_licences(name: &str) -> Vec<Licence> {
-    if name != super::fetch::DEFAULT_MODEL {
-        return Vec::new();
-    }
-    vec![Licence {
-        of: "encoder weights and tokenizer".into(),
-        licence: "MIT".into(),
-        source: format!("https://huggingface.co/{}", super::fetch::DEFAULT_MODEL),
-    }]
 }
 
 /// What the heads' record says about the rows they were trained on.

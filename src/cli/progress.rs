@@ -16,6 +16,15 @@ pub fn bar(label: &str, total: u64, unit: &str) -> ProgressBar {
     ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
+/// A bar over the bytes of a download; without `total` it tells what came so far.
+pub fn bytes_bar(label: &str, total: Option<u64>) -> ProgressBar {
+    let template = "{prefix} {wide_bar} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left";
+    let style = ProgressStyle::with_template(template);
+    ProgressBar::new(total.unwrap_or_default())
+        .with_prefix(label.to_owned())
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
 /// Runs `work` on every batch, one thread a core, and hands the results to `done` on this thread
 /// as they come.
 ///

@@ -14,7 +14,7 @@ use crate::{place, process};
 const INPUTS: [&str; 10] = [
     HEADS,
     "src/bundle.rs",
-    "src/cli/fetch.rs",
+    "src/cli/fetch/packages.rs",
     "src/cli/import.rs",
     "src/cli/map.rs",
     "src/cli/pack.rs",

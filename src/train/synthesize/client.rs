@@ -1,7 +1,7 @@
 //! One request to the model: sent, and sent again when that can help.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde_json::Value;
 use ureq::Agent;
@@ -9,6 +9,7 @@ use ureq::http::{HeaderMap, StatusCode};
 
 use super::endpoint::{Address, KEY, Key};
 use super::pace::{Budget, Pace};
+use crate::cli::http::retry_after;
 use crate::error::{Error, ErrorKind};
 use crate::train::random::Random;
 use crate::train::twins::hash;
@@ -299,16 +300,6 @@ impl<'a> Client<'a> {
 fn backoff(failures: u32, random: &mut Random) -> Duration {
     let doubled = BACKOFF.saturating_mul(1 << (failures - 1).min(10));
     doubled.mul_f32(0.5 + random.uniform()).min(LONGEST)
-}
-
-/// The pause a server names: seconds, or a date.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get("retry-after")?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<u32>() {
-        return Some(Duration::from_secs(seconds.into()));
-    }
-    let date = httpdate::parse_http_date(text).ok()?;
-    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
 /// What a server says about an error, short and safe to print.

