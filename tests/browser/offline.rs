@@ -34,7 +34,7 @@ impl Site {
         let server = Runtime::new().unwrap();
         server.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            let router = Router::new().nest("/sub", page);
+            let router = Router::new().nest_service("/sub", page);
             axum::serve(listener, router).await.unwrap();
         });
         Self {

@@ -7,6 +7,14 @@ const never = () => new Promise(() => {});
 const devices = [];
 let instance;
 
+/** What parts of files were asked for. */
+self.ranges = [];
+const { fetch } = self;
+self.fetch = (resource, options) => {
+  if (options?.headers?.Range) ranges.push(options.headers.Range);
+  return fetch(resource, options);
+};
+
 const { instantiateStreaming } = WebAssembly;
 WebAssembly.instantiateStreaming = async (...source) => {
   const made = await instantiateStreaming(...source);

@@ -19,7 +19,7 @@ function open(fake = {}) {
     },
   });
   const broken = (what) => workers.at(-1).postMessage({ provoke: what });
-  const said = (response, options) => client.score({ ...TASK, response }, options).then(() => "scored", ({ kind, name, retryable }) => ({ kind: kind ?? name, retryable }));
+  const said = (response, options) => client.score({ ...TASK, response }, options).then(() => "scored", ({ kind, name, retryable }) => ({ kind: kind ?? name, retryable: Boolean(retryable) }));
   return { client, diary, workers, broken, said };
 }
 
@@ -155,15 +155,15 @@ export async function hanging(what) {
   return { backend, key: why.key, reason };
 }
 
-/** A download that was stopped goes on behind the parts that are kept. */
+/** As after a download that broke off behind its first part: the rest is asked for, and fits. */
 export async function resumed() {
-  const abort = new AbortController();
-  const stop = ({ stage, loaded }) => stage === "download" && loaded > 9 << 20 && abort.abort();
-  const first = await open().client.load({ signal: abort.signal, onProgress: stop }).catch(({ name }) => name);
-  const kept = (await (await caches.open("touchstone-model")).keys()).filter(({ url }) => url.includes("&part=")).length;
+  const whole = await open().client.load();
+  const cache = await caches.open("touchstone-model");
+  for (const { url } of await cache.keys()) if (/&part=[1-9]/.test(url)) await cache.delete(url);
   const labels = new Set();
-  await open().client.load({ onProgress: ({ stage, label, loaded }) => stage === "download" && loaded && labels.add(label.split(" ")[0]) });
-  return { first, kept, labels: [...labels] };
+  const onProgress = ({ stage, label, loaded }) => stage === "download" && loaded && labels.add(label.split(" ")[0]);
+  const rest = await open().client.load({ onProgress });
+  return { labels: [...labels], ranges: [whole.info.ranges, rest.info.ranges], same: rest.info.sum === whole.info.sum };
 }
 
 // --- Real scorer, on the CPU ---
