@@ -201,7 +201,7 @@ async fn full_and_refused_storage_are_told_in_words() {
 fn high_rows(n: usize) -> String {
     let row = |i: usize| {
         json!({
-            "metric_name": if i % 2 == 0 { "fairness" } else { "task_completion_rate" },
+            "metric_name": if i.is_multiple_of(2) { "fairness" } else { "task_completion_rate" },
             "user_prompt": format!("Question {i}?"), "response": format!("Answer number {i}."), "score": 10,
         })
     };

@@ -84,7 +84,10 @@ impl Page {
         let end = Instant::now() + Duration::from_secs(seconds);
         loop {
             let value = self.run(&format!("return {script}")).await;
-            if !matches!(value, Value::Null | Value::Bool(false)) && value != json!("") {
+            if !matches!(value, Value::Null | Value::Bool(false))
+                && value != json!("")
+                && value != json!(0)
+            {
                 return value;
             }
             if Instant::now() > end {
