@@ -503,6 +503,79 @@ fn given_metric_vectors_stand_for_the_metrics_texts() {
     );
 }
 
+/// The way of EmbeddingGemma and the challenge's vectors: texts and metrics in one space.
+#[test]
+fn metric_vectors_of_the_encoders_own_space_are_anchors_for_both_approaches() {
+    let (_guard, folder) = temporary();
+    let path = |name: &str| folder.join(name).to_string_lossy().into_owned();
+    let (encoder, heads, bundle) = (path("encoder"), path("heads"), path("bundle"));
+    let checkpoint = common::fixture("tiny-gemma").to_string_lossy().into_owned();
+    let pack = ["pack", &checkpoint, "--precision", "f32", "--output"];
+    stdout(&[pack.as_slice(), &[&encoder]].concat());
+    let metrics = file(&folder, "metrics.txt", "fairness\nprivacy\nhonesty\n");
+    let (vectors, names) = (path("vectors.npy"), path("names.json"));
+    let embed = ["embed", &metrics, "--prompt", "STS", "--output", &vectors];
+    stdout(&[embed.as_slice(), &["--bundle", &encoder]].concat());
+    std::fs::write(&names, r#"["fairness", "privacy", "honesty"]"#).unwrap();
+    let row = |number: usize| {
+        let (metric, score) = (["fairness", "privacy", "honesty"][number % 3], number % 11);
+        format!("{metric},prompt {number},answer {number},{score}\n")
+    };
+    let rows: String = (0..33).map(row).collect();
+    let rows = format!("metric,prompt,answer,score\n{rows}");
+    let input = file(&folder, "rows.csv", rows);
+    let given = ["--metric-names", &names, "--metric-vectors", &vectors];
+    let small = ["--epochs", "2", "--folds", "0", "--bundle", &encoder];
+    for groups in [["--joints", "none"], ["--projections", "none"]] {
+        let train = ["train", &input, "--output", &heads, "--ordinals", "none"];
+        stdout(&[train.as_slice(), &given, &small, &groups].concat());
+        let whole = [pack.as_slice(), &[&bundle, "--heads", &heads]].concat();
+        stdout(&whole);
+        let score = ["score", "--metric", "privacy", "--user", "hi"];
+        let rest = ["--response", "hello", "--bundle", &bundle];
+        let score: Value =
+            serde_json::from_str(&stdout(&[score.as_slice(), &rest].concat())).unwrap();
+        assert_eq!(score["anchors"].as_array().unwrap().len(), 3, "{groups:?}");
+    }
+}
+
+#[test]
+fn encoders_are_compared_on_the_same_folds() {
+    let (_guard, folder) = temporary();
+    let rows = common::tiny_rows(&folder).to_string_lossy().into_owned();
+    let names = ["tiny-minilm", "tiny-distilbert", "tiny-gemma"];
+    let paths = names.map(|name| common::fixture(name).to_string_lossy().into_owned());
+    let mut args = vec!["compare-encoders", &rows, "--json", "--folds", "3"];
+    args.extend(["--epochs", "2", "--projections", "4", "--ordinals", "none"]);
+    args.extend(["--joints", "4", "--hidden", "4", "--max-tokens", "64"]);
+    for path in &paths {
+        args.extend(["--encoder", path]);
+    }
+    let all: Value = serde_json::from_str(&stdout(&args)).unwrap();
+    let all = all.as_array().unwrap();
+    let found: Vec<&str> = all
+        .iter()
+        .map(|one| one["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(found, names);
+    let constant = |one: &Value| one["files"][0]["lines"][0]["fit"]["rmse"].clone();
+    for one in all {
+        assert!(one["tokens_per_second"].as_f64().unwrap() > 0.0);
+        assert_eq!(constant(one), constant(&all[0]), "the same rows and folds");
+    }
+    assert!(all[0]["over_first"][0].is_null());
+    assert!(all[1]["over_first"][0]["low"].is_number());
+    assert_ne!(all[1]["files"], all[2]["files"]);
+
+    args.retain(|arg| *arg != "--json");
+    let table = stdout(&args);
+    for name in names {
+        assert_eq!(table.matches(name).count(), 2, "{table}");
+    }
+    let message = failure(&[args.as_slice(), &["--output", "x"]].concat());
+    assert!(message.contains("--output"), "{message}");
+}
+
 /// The shipped heads on hand-written pairs of a good and a bad answer, never trained on. The floor
 /// guards against a broken model; the measured share is in the model card.
 #[test]

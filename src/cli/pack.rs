@@ -9,7 +9,7 @@ use super::survey::survey;
 use crate::bundle::{
     Bundle, ENCODER, EncoderInfo, FileEntry, HEADS, Licence, MANIFEST, Manifest, TOKENIZER, sha256,
 };
-use crate::encoder::Precision;
+use crate::encoder::{EncoderConfig, Pipeline, Precision};
 use crate::error::{Error, ErrorKind, Result};
 use crate::heads::HeadsInfo;
 use crate::tokenizer::Tokenizer;
@@ -55,22 +55,29 @@ impl HeadsFiles {
     }
 }
 
-/// Writes the bundle of the checkpoint folder `checkpoint` to `output`, with `heads` if given.
+/// What goes into a bundle and how it is stored.
+#[derive(Clone, Copy, Default)]
+pub struct PackOptions<'a> {
+    /// Heads to pack with the encoder.
+    pub heads: Option<&'a HeadsFiles>,
+    /// How matrices of f32 and f16 checkpoints are stored.
+    pub precision: Precision,
+    /// Leading components kept of the encoder's vectors; all when none.
+    pub width: Option<usize>,
+}
+
+/// Writes the bundle of the checkpoint folder `checkpoint` to `output`.
 /// A bundle may stand in for the checkpoint: its encoder is taken as it is.
 ///
 /// # Errors
-/// As [`read_checkpoint`] and [`survey`]; `Format` when the heads belong to another encoder; `Io`.
-pub fn pack(
-    checkpoint: &Path,
-    heads: Option<&HeadsFiles>,
-    precision: Precision,
-    output: &Path,
-) -> Result<Manifest> {
+/// As [`read_checkpoint`]; what scoring the golden texts fails with; `Format` when the heads belong to another encoder; `Io`.
+pub fn pack(checkpoint: &Path, options: &PackOptions, output: &Path) -> Result<Manifest> {
     if checkpoint.join(MANIFEST).exists() {
-        return repack(checkpoint, heads, output);
+        return repack(checkpoint, options, output);
     }
     let tokenizer = super::read(&checkpoint.join(TOKENIZER))?;
-    let encoder = read_checkpoint(checkpoint, precision)?;
+    let mut encoder = read_checkpoint(checkpoint, options.precision)?;
+    shorten(&mut encoder.pipeline, &encoder.config, options.width)?;
     Tokenizer::from_bytes(&tokenizer)?.check_fit(encoder.config.vocab_size())?;
     let info = EncoderInfo {
         name: model_name(checkpoint),
@@ -85,17 +92,27 @@ pub fn pack(
         manifest,
         serialize(&encoder.tensors)?,
         tokenizer,
-        heads,
+        options.heads,
         output,
     )
 }
 
-fn repack(folder: &Path, heads: Option<&HeadsFiles>, output: &Path) -> Result<Manifest> {
+/// Keeps the first `width` components of the encoder's vectors.
+fn shorten(pipeline: &mut Pipeline, config: &EncoderConfig, width: Option<usize>) -> Result<()> {
+    pipeline.width = width.or(pipeline.width);
+    pipeline.validate(config.hidden_size())
+}
+
+fn repack(folder: &Path, options: &PackOptions, output: &Path) -> Result<Manifest> {
     let mut bundle = super::model::read_bundle(folder)?;
     let mut manifest = Manifest::new(&bundle.manifest.name, bundle.manifest.encoder.clone());
     manifest.licences.clone_from(&bundle.manifest.licences);
+    let EncoderInfo {
+        pipeline, config, ..
+    } = &mut manifest.encoder;
+    shorten(pipeline, config, options.width)?;
     let (encoder, tokenizer) = (bundle.take(ENCODER)?, bundle.take(TOKENIZER)?);
-    assemble(manifest, encoder, tokenizer, heads, output)
+    assemble(manifest, encoder, tokenizer, options.heads, output)
 }
 
 /// Adds the heads and writes everything.

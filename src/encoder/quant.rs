@@ -11,12 +11,13 @@ use serde::{Deserialize, Serialize};
 pub const BLOCK: usize = 32;
 
 /// How a matrix is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// 4 bits a weight in blocks of 32.
     Q4,
     /// 8 bits a weight in blocks of 32.
+    #[default]
     Q8,
     /// Plain f32.
     F32,

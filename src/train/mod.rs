@@ -9,6 +9,7 @@ mod calibrate;
 mod challenge;
 pub mod chart;
 mod checks;
+pub mod compare;
 mod dataset;
 mod evaluation;
 mod fit;
@@ -39,7 +40,6 @@ use serde::{Deserialize, Serialize};
 use crate::bundle::EncoderInfo;
 use crate::cli::args::BundleArgs;
 use crate::cli::{fetch, model, pack};
-use crate::encoder::Precision;
 use crate::error::{Error, ErrorKind, Result};
 use crate::scorer::Embedder;
 use crate::text::{Layout, Template};
@@ -346,7 +346,7 @@ fn encoder_bundle(args: &TrainArgs) -> Result<BundleArgs> {
     if !folder.join(crate::bundle::MANIFEST).exists() {
         let checkpoint = model::checkpoint_folder()?;
         fetch::fetch(fetch::Source::Packages, &checkpoint)?;
-        pack::pack(&checkpoint, None, Precision::Q8, &folder)?;
+        pack::pack(&checkpoint, &pack::PackOptions::default(), &folder)?;
     }
     Ok(BundleArgs {
         bundle: Some(folder),

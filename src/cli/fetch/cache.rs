@@ -99,7 +99,7 @@ fn hub_folder() -> Result<PathBuf> {
 /// All checkpoints in the cache that are there whole, by name.
 ///
 /// # Errors
-/// `Io`, and as [`Record::find`].
+/// `Io`, and `Format` for a record that cannot be read.
 pub fn fetched() -> Result<Vec<Cached>> {
     let mut found = Vec::new();
     for shelf in folders(&hub_folder()?) {

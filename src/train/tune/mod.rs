@@ -313,10 +313,17 @@ mod tests {
     use crate::cli::{model, pack};
     use crate::text::Layout;
 
+    fn plain() -> pack::PackOptions<'static> {
+        pack::PackOptions {
+            precision: Precision::F32,
+            ..pack::PackOptions::default()
+        }
+    }
+
     /// An encoder-only bundle of the tiny BERT.
     pub(super) fn bundle(folder: &Path) -> Bundle {
         let checkpoint = Path::new("tests/fixtures/tiny-bert");
-        pack::pack(checkpoint, None, Precision::F32, folder).unwrap();
+        pack::pack(checkpoint, &plain(), folder).unwrap();
         model::read_bundle(folder).unwrap()
     }
 
@@ -447,7 +454,7 @@ mod tests {
             assert!(manifest.encoder.source.contains("\"tune_rank\":4"));
             assert!(manifest.licences.contains(&licence));
             assert!(Embedder::load(&mut written, false, &Device::flex()).is_ok());
-            let packed = pack::pack(&output, None, Precision::F32, &folder.join("packed"));
+            let packed = pack::pack(&output, &plain(), &folder.join("packed"));
             assert_eq!(packed.unwrap(), written.manifest);
         });
     }
