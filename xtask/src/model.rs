@@ -15,7 +15,7 @@ const INPUTS: [&str; 10] = [
     HEADS,
     "src/bundle.rs",
     "src/cli/fetch/packages.rs",
-    "src/cli/import.rs",
+    "src/cli/import",
     "src/cli/map.rs",
     "src/cli/pack.rs",
     "src/cli/survey.rs",
