@@ -364,8 +364,8 @@ fn embeddings_are_written_as_unit_vectors() {
 fn the_same_run_gives_the_same_bytes() {
     let (_first_guard, first) = temporary();
     let (_second_guard, second) = temporary();
-    common::build_tiny_bundle(&first);
-    common::build_tiny_bundle(&second);
+    common::build_bundle("tiny-bert", &first);
+    common::build_bundle("tiny-bert", &second);
     for name in ["heads.json", "heads.safetensors"] {
         let read = |folder: &Path| std::fs::read(folder.join("heads").join(name)).unwrap();
         assert!(read(&first) == read(&second), "{name} differs");

@@ -2,7 +2,7 @@
 //! `sentence-transformers`; the fixtures' README says what made each number.
 //!
 //! With the feature `gpu` the same runs on a native wgpu device (a GPU, or Mesa's Vulkan on the
-//! CPU): `cargo xtask test --gpu`.
+//! CPU): `cargo xtask test-gpu`.
 
 mod common;
 

@@ -1,12 +1,14 @@
-//! Chromium drives the built page: type, choose, score, read.
+//! Chromium, and once Firefox, drive the built page: type, choose, score, read.
 //!
-//! `cargo xtask test` builds the page and names it, Chromium and ChromeDriver in the environment;
-//! without them these tests say so and fail.
+//! `cargo xtask test` builds the page and names it, the browsers and their drivers in the
+//! environment; without them these tests say so and fail.
 
 mod access;
+mod architectures;
 mod calibration;
 #[path = "../common/mod.rs"]
 mod common;
+mod engine;
 mod file;
 mod insight;
 mod offline;
@@ -70,6 +72,14 @@ async fn score_as_native(page: &Page, bundle: &Path, task: &Task) -> Value {
     score
 }
 
+fn hindi() -> Task {
+    task(
+        "task_completion_rate",
+        "बुख़ार में क्या करना चाहिए? तीन बातें बताइए।",
+        "आराम कीजिए, ख़ूब पानी पीजिए, और बुख़ार तीन दिन से ज़्यादा रहे तो डॉक्टर को दिखाइए।",
+    )
+}
+
 fn tamil() -> Task {
     task(
         "task_completion_rate",
@@ -90,12 +100,7 @@ fn english() -> Task {
 async fn a_hindi_answer_is_scored_by_the_real_encoder_on_the_cpu() {
     let page = Page::open(&dist(), &[]).await;
     page.ready().await;
-    let task = task(
-        "task_completion_rate",
-        "बुख़ार में क्या करना चाहिए? तीन बातें बताइए।",
-        "आराम कीजिए, ख़ूब पानी पीजिए, और बुख़ार तीन दिन से ज़्यादा रहे तो डॉक्टर को दिखाइए।",
-    );
-    let score = score_as_native(&page, common::real_model(), &task).await;
+    let score = score_as_native(&page, common::real_model(), &hindi()).await;
     assert_eq!(score["receipt"]["backend"], "cpu");
     assert!(page.text("#result-backend").await.contains("CPU"));
     let shown: f64 = page
@@ -118,6 +123,18 @@ async fn a_hindi_answer_is_scored_by_the_real_encoder_on_the_cpu() {
         json!([]),
         "every request stays on the origin"
     );
+    page.close().await;
+}
+
+#[tokio::test]
+async fn firefox_scores_a_hindi_answer_as_the_native_build() {
+    let page = Page::open_firefox(&dist()).await;
+    page.ready().await;
+    let score = score_as_native(&page, common::real_model(), &hindi()).await;
+    assert_eq!(score["receipt"]["backend"], "cpu");
+    let browser = page.run("return navigator.userAgent").await;
+    assert!(browser.as_str().unwrap().contains("Firefox"), "{browser}");
+    page.screenshot("hindi-firefox").await;
     page.close().await;
 }
 

@@ -1,16 +1,16 @@
-//! A served page in Chromium, driven by ChromeDriver.
+//! A served page in a browser, driven by its WebDriver.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
-use fantoccini::{Client, ClientBuilder, Locator};
-use hyper_util::client::legacy::connect::HttpConnector;
+use fantoccini::{Client, Locator};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
 use touchstone::cli::serve;
 
 use crate::common;
+use crate::engine::Engine;
 
 /// One browser at a time: two cores do not carry more.
 static ONE: Mutex<()> = Mutex::const_new(());
@@ -48,23 +48,30 @@ impl Page {
 
     /// The same for a page that a server of its own serves.
     pub async fn open_router(router: axum::Router, flags: &[&str]) -> Self {
-        Self::start(router, flags, None).await
+        let (flags, width) = (flags.to_vec(), None);
+        Self::start(router, Engine::Chromium { flags, width }).await
     }
 
     /// The same on a phone's screen of `width` CSS pixels; no window can be that narrow.
     pub async fn open_narrow(folder: &Path, width: u32) -> Self {
         let router = serve::router(folder, &[], &[]).expect("the page is built");
-        Self::start(router, &[], Some(width)).await
+        let (flags, width) = (Vec::new(), Some(width));
+        Self::start(router, Engine::Chromium { flags, width }).await
     }
 
-    async fn start(router: axum::Router, flags: &[&str], width: Option<u32>) -> Self {
+    /// Serves `folder` and opens it in Firefox.
+    pub async fn open_firefox(folder: &Path) -> Self {
+        let router = serve::router(folder, &[], &[]).expect("the page is built");
+        Self::start(router, Engine::Firefox).await
+    }
+
+    async fn start(router: axum::Router, engine: Engine<'_>) -> Self {
         let one = ONE.lock().await;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}/", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
         let profile = tempfile::tempdir().unwrap();
-        let (driver, port) = start_driver();
-        let client = connect(port, profile.path(), flags, width).await;
+        let (driver, client) = engine.start(profile.path()).await;
         client.goto(&address).await.unwrap();
         Self {
             client,
@@ -232,59 +239,6 @@ impl Page {
         let _ = self.driver.wait();
         drop(self.profile);
     }
-}
-
-fn start_driver() -> (Child, u16) {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
-    let mut command = Command::new(variable("TOUCHSTONE_CHROMEDRIVER"));
-    command
-        .arg(format!("--port={port}"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    (command.spawn().expect("ChromeDriver starts"), port)
-}
-
-async fn connect(port: u16, profile: &Path, flags: &[&str], width: Option<u32>) -> Client {
-    let fixed = [
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--no-first-run",
-        "--window-size=1280,1100",
-    ];
-    let profile = format!("--user-data-dir={}", profile.display());
-    let all: Vec<&str> = fixed
-        .iter()
-        .chain(flags)
-        .copied()
-        .chain([profile.as_str()])
-        .collect();
-    let mut options = json!({ "binary": variable("TOUCHSTONE_CHROMIUM"), "args": all });
-    if let Some(width) = width {
-        let metrics = json!({ "width": width, "height": 800, "pixelRatio": 1.0 });
-        options["mobileEmulation"] = json!({ "deviceMetrics": metrics });
-    }
-    let capabilities = json!({
-        "goog:chromeOptions": options,
-        "timeouts": { "script": 300_000, "pageLoad": 60_000 },
-    });
-    let Value::Object(capabilities) = capabilities else {
-        unreachable!("an object literal")
-    };
-    let address = format!("http://127.0.0.1:{port}");
-    for _ in 0..100 {
-        let mut builder = ClientBuilder::new(HttpConnector::new());
-        builder.capabilities(capabilities.clone());
-        if let Ok(client) = builder.connect(&address).await {
-            return client;
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    panic!("ChromeDriver does not start Chromium on port {port}");
 }
 
 pub fn dist() -> PathBuf {

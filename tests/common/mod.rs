@@ -71,15 +71,15 @@ pub fn tiny_bundle() -> &'static Path {
     static BUNDLE: OnceLock<PathBuf> = OnceLock::new();
     BUNDLE.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a temporary folder").keep();
-        build_tiny_bundle(&folder);
+        build_bundle("tiny-bert", &folder);
         folder.join("bundle")
     })
 }
 
-/// Packs, trains and packs again under `folder`; the bundle is `folder/bundle`.
-pub fn build_tiny_bundle(folder: &Path) {
+/// Packs a committed checkpoint, trains heads on it and packs both; the bundle is `folder/bundle`.
+pub fn build_bundle(checkpoint: &str, folder: &Path) {
     let path = |name: &str| folder.join(name).to_string_lossy().into_owned();
-    let checkpoint = fixture("tiny-bert").to_string_lossy().into_owned();
+    let checkpoint = fixture(checkpoint).to_string_lossy().into_owned();
     let rows = tiny_rows(folder).to_string_lossy().into_owned();
     let (encoder, heads, bundle) = (path("encoder"), path("heads"), path("bundle"));
     stdout(&[

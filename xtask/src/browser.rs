@@ -1,17 +1,21 @@
-//! Chromium and ChromeDriver for the browser tests: found, or installed where apt can.
+//! Chromium, Firefox and their drivers for the browser tests: found, or installed where apt can.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::process;
 use crate::step::Steps;
+use crate::{process, tools};
 
 /// Variable that names the browser, for us and for the tests.
 pub const CHROMIUM: &str = "TOUCHSTONE_CHROMIUM";
 /// Variable that names its WebDriver, for us and for the tests.
 pub const CHROMEDRIVER: &str = "TOUCHSTONE_CHROMEDRIVER";
+/// Variable that names Firefox, for us and for the tests.
+pub const FIREFOX: &str = "TOUCHSTONE_FIREFOX";
+/// Variable that names its WebDriver, for us and for the tests.
+pub const GECKODRIVER: &str = "TOUCHSTONE_GECKODRIVER";
 
 const CHROMIUM_NAMES: [&str; 5] = [
     "chromium",
@@ -28,38 +32,73 @@ const CHROMEDRIVER_PLACES: [&str; 2] = [
     "/usr/lib/chromium-browser/chromedriver",
     "/usr/lib/chromium/chromedriver",
 ];
+const FIREFOX_NAMES: [&str; 2] = ["firefox", "firefox-esr"];
+const FIREFOX_PLACES: [&str; 2] = [
+    "/Applications/Firefox.app/Contents/MacOS/firefox",
+    "C:/Program Files/Mozilla Firefox/firefox.exe",
+];
 /// Fonts for the scripts of the examples.
 const FONTS: &str = "fonts-noto-core";
 
-/// A browser and the driver that fits it.
-pub struct Browser {
+/// The browsers and the drivers that fit them.
+pub struct Browsers {
     /// Chromium or Chrome.
     pub chromium: PathBuf,
     /// ChromeDriver of the same major version.
     pub chromedriver: PathBuf,
+    /// Firefox.
+    pub firefox: PathBuf,
+    /// Firefox's driver; one fits many versions.
+    pub geckodriver: PathBuf,
 }
 
 /// `cargo xtask setup-browser`.
 pub fn run() -> Result<()> {
-    let browser = ensure(&mut Steps::start())?;
-    println!("\n{CHROMIUM}={}", browser.chromium.display());
-    println!("{CHROMEDRIVER}={}", browser.chromedriver.display());
+    println!();
+    for (variable, program) in ensure(&mut Steps::start())?.variables() {
+        println!("{variable}={}", program.display());
+    }
     Ok(())
 }
 
-/// Finds both, after installing what apt can; an error says what to install.
-pub fn ensure(steps: &mut Steps) -> Result<Browser> {
+impl Browsers {
+    /// What tells the tests where everything is.
+    pub fn variables(&self) -> [(&'static str, &Path); 4] {
+        [
+            (CHROMIUM, &self.chromium),
+            (CHROMEDRIVER, &self.chromedriver),
+            (FIREFOX, &self.firefox),
+            (GECKODRIVER, &self.geckodriver),
+        ]
+    }
+}
+
+/// Finds all, after installing what apt can; an error says what to install.
+pub fn ensure(steps: &mut Steps) -> Result<Browsers> {
     let missing = missing_packages();
     if !missing.is_empty() && can_install() {
         let title = format!("Install {} with apt", missing.join(", "));
         steps.run(&title, 2.0, || install(&missing))?;
     }
-    let browser = find()?;
-    ensure_same_version(&browser)?;
-    Ok(browser)
+    if find_geckodriver().is_none() {
+        tools::geckodriver(steps)?;
+    }
+    let browsers = find()?;
+    ensure_same_version(&browsers)?;
+    Ok(browsers)
 }
 
-fn find() -> Result<Browser> {
+/// Installs a package with apt where that is possible and it is missing.
+pub fn ensure_package(steps: &mut Steps, package: &'static str) -> Result<()> {
+    if is_installed_by_apt(package) || !can_install() {
+        return Ok(());
+    }
+    steps.run(&format!("Install {package} with apt"), 1.0, || {
+        install(&[package])
+    })
+}
+
+fn find() -> Result<Browsers> {
     let (Some(chromium), Some(chromedriver)) = (find_chromium(), find_chromedriver()) else {
         bail!(
             "the browser tests need Chromium (or Chrome) and the ChromeDriver of the same version. \
@@ -69,9 +108,17 @@ fn find() -> Result<Browser> {
              name them by {CHROMIUM} and {CHROMEDRIVER}"
         );
     };
-    Ok(Browser {
+    let (Some(firefox), Some(geckodriver)) = (find_firefox(), find_geckodriver()) else {
+        bail!(
+            "the browser tests need Firefox. Debian: `apt install firefox-esr`; elsewhere: \
+             https://www.mozilla.org/firefox. Where it is not on the PATH, name it by {FIREFOX}"
+        );
+    };
+    Ok(Browsers {
         chromium,
         chromedriver,
+        firefox,
+        geckodriver,
     })
 }
 
@@ -86,6 +133,16 @@ fn find_chromedriver() -> Option<PathBuf> {
     named_by(CHROMEDRIVER)
         .or_else(|| process::find("chromedriver"))
         .or_else(|| first_file(&CHROMEDRIVER_PLACES))
+}
+
+fn find_firefox() -> Option<PathBuf> {
+    named_by(FIREFOX)
+        .or_else(|| FIREFOX_NAMES.iter().find_map(|name| process::find(name)))
+        .or_else(|| first_file(&FIREFOX_PLACES))
+}
+
+fn find_geckodriver() -> Option<PathBuf> {
+    named_by(GECKODRIVER).or_else(|| process::find("geckodriver"))
 }
 
 fn find_chrome_on_windows() -> Option<PathBuf> {
@@ -114,6 +171,9 @@ fn missing_packages() -> Vec<&'static str> {
     }
     if find_chromedriver().is_none() {
         packages.push("chromium-driver");
+    }
+    if find_firefox().is_none() {
+        packages.push("firefox-esr");
     }
     if !is_installed_by_apt(FONTS) {
         packages.push(FONTS);
@@ -145,14 +205,14 @@ fn install(packages: &[&str]) -> Result<()> {
                     .args(packages),
             )
         })
-        .context("apt could not install the browser of the tests")
+        .with_context(|| format!("apt could not install {}", packages.join(", ")))
 }
 
 /// ChromeDriver refuses another major version, but only when a test already runs.
-fn ensure_same_version(browser: &Browser) -> Result<()> {
+fn ensure_same_version(browsers: &Browsers) -> Result<()> {
     let (Some(chromium), Some(driver)) = (
-        major_version(&browser.chromium),
-        major_version(&browser.chromedriver),
+        major_version(&browsers.chromium),
+        major_version(&browsers.chromedriver),
     ) else {
         return Ok(());
     };
@@ -160,8 +220,8 @@ fn ensure_same_version(browser: &Browser) -> Result<()> {
         bail!(
             "{} is version {chromium}, {} is version {driver}: install the driver of the same \
              version, or name a fitting pair by {CHROMIUM} and {CHROMEDRIVER}",
-            browser.chromium.display(),
-            browser.chromedriver.display()
+            browsers.chromium.display(),
+            browsers.chromedriver.display()
         );
     }
     Ok(())

@@ -8,15 +8,24 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::browser::{self, Browser};
+use crate::browser::{self, Browsers};
 use crate::step::Steps;
 use crate::wasm::Backend;
 use crate::{model, page, place, process, sizes, tools};
 
-/// Runs all; `all` adds the release builds with their budgets.
+/// Runs all; `all` adds the native GPU and the release builds with their budgets.
 pub fn run(all: bool) -> Result<()> {
+    timed(|steps| everything(steps, all))
+}
+
+/// Runs what needs a native wgpu device.
+pub fn run_gpu() -> Result<()> {
+    timed(gpu)
+}
+
+fn timed(tests: impl FnOnce(&mut Steps) -> Result<()>) -> Result<()> {
     let mut steps = Steps::start();
-    let result = everything(&mut steps, all);
+    let result = tests(&mut steps);
     steps.print();
     result?;
     println!("\nAll tests passed.");
@@ -25,15 +34,16 @@ pub fn run(all: bool) -> Result<()> {
 
 fn everything(steps: &mut Steps, all: bool) -> Result<()> {
     format(steps)?;
-    let browser = browser::ensure(steps)?;
+    let browsers = browser::ensure(steps)?;
     tools::wasm_target(steps)?;
     lint(steps)?;
     document(steps)?;
     compile(steps)?;
     build_page(steps)?;
-    test(steps, &browser)?;
+    test(steps, &browsers)?;
     if all {
-        release(steps, &browser)?;
+        gpu(steps)?;
+        release(steps, &browsers)?;
     }
     Ok(())
 }
@@ -89,13 +99,13 @@ fn build_page(steps: &mut Steps) -> Result<()> {
     sizes::check(&place::dist(), sizes::DEVELOPMENT_BUDGET)
 }
 
-fn test(steps: &mut Steps, browser: &Browser) -> Result<()> {
+fn test(steps: &mut Steps, browsers: &Browsers) -> Result<()> {
     steps.run("Tests of xtask", 0.5, || {
         process::run(process::cargo().args(["test", "--quiet", "--package", "xtask"]))
     })?;
     steps.run("Tests, native and in the browser", 5.0, || {
         let artefacts = artefacts()?;
-        process::run(&mut with_page(cargo("test"), browser)?).with_context(|| {
+        process::run(&mut with_page(cargo("test"), browsers)?).with_context(|| {
             format!(
                 "a test failed; screenshots of the browser lie in {}",
                 artefacts.display()
@@ -104,13 +114,26 @@ fn test(steps: &mut Steps, browser: &Browser) -> Result<()> {
     })
 }
 
+/// Every encoder on a native wgpu device: the machine's own, or Mesa's Vulkan on the CPU.
+fn gpu(steps: &mut Steps) -> Result<()> {
+    if cfg!(target_os = "linux") {
+        browser::ensure_package(steps, "mesa-vulkan-drivers")?;
+    }
+    steps.run("Tests of the encoders on a native GPU", 10.0, || {
+        process::run(cargo("test").args(["--features", "gpu", "--test", "encoders"])).context(
+            "a test failed; without any Vulkan, Metal or DX12 device install one, such as Mesa's \
+             on the CPU (Debian: mesa-vulkan-drivers)",
+        )
+    })
+}
+
 /// The files as shipped: their sizes, and the browser tests once more on them.
-fn release(steps: &mut Steps, browser: &Browser) -> Result<()> {
+fn release(steps: &mut Steps, browsers: &Browsers) -> Result<()> {
     page::finish(steps, true)?;
     sizes::print(&place::dist())?;
     sizes::check(&place::dist(), sizes::RELEASE_BUDGET)?;
     steps.run("Tests in the browser, release builds", 3.0, || {
-        process::run(with_page(cargo("test"), browser)?.args(["--test", "browser"]))
+        process::run(with_page(cargo("test"), browsers)?.args(["--test", "browser"]))
             .context("a test failed on the release builds that passes on the development ones")
     })
 }
@@ -139,15 +162,14 @@ fn for_browser(cargo: &mut Command, backend: Backend) -> &mut Command {
         .args(["--no-default-features", "--features", backend.features()])
 }
 
-/// Tells the tests where the page, the model and the browser are, and where screenshots go.
-fn with_page(mut cargo: Command, browser: &Browser) -> Result<Command> {
+/// Tells the tests where the page, the model and the browsers are, and where screenshots go.
+fn with_page(mut cargo: Command, browsers: &Browsers) -> Result<Command> {
     cargo
         .env("TOUCHSTONE_DIST", place::dist())
         .env("TOUCHSTONE_MODEL", place::model()?)
         .env("TOUCHSTONE_ARTEFACTS", artefacts()?)
         .env("TOUCHSTONE_XTASK", std::env::current_exe()?)
-        .env(browser::CHROMIUM, &browser.chromium)
-        .env(browser::CHROMEDRIVER, &browser.chromedriver);
+        .envs(browsers.variables());
     Ok(cargo)
 }
 

@@ -47,6 +47,7 @@ fn run(command: Command) -> Result<()> {
         Command::Build { release } => page::run(release)?,
         Command::Wasm { backend, release } => wasm::run(backend, release)?,
         Command::Test { all } => check::run(all)?,
+        Command::TestGpu => check::run_gpu()?,
         Command::SetupBrowser => browser::run()?,
         Command::Complete => page::complete()?,
         Command::ListFiles { page } => files::list(&page)?,

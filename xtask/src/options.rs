@@ -14,19 +14,23 @@ cargo xtask COMMAND
   build [--release]
             the same without serving: dist/ is then a folder for any static host
   test [--all]
-            every test, browser included. --all adds the release builds and their size budgets
+            every test, browser included. --all adds test-gpu, the release builds and their size
+            budgets
+  test-gpu  every encoder against its reference on a native GPU, or on Mesa's Vulkan on the CPU,
+            which is installed with apt where run as root
   wasm cpu|webgpu [--release]
             one wasm file, into dist/wasm/
   list-files DIR
             the service worker's list of a page's files, after changes by hand
   setup-browser
-            find Chromium and ChromeDriver, or install them with apt where run as root
+            find Chromium, Firefox and their drivers, or install them (browsers with apt where
+            run as root)
 
 Environment
   TOUCHSTONE_TOOLS         where tools are installed (default: .tools in the checkout)
   TOUCHSTONE_SKIP_WEBGPU   set: `trunk build` leaves the WebGPU file out
-  TOUCHSTONE_CHROMIUM, TOUCHSTONE_CHROMEDRIVER
-                           the browser of the tests, where it is not found by itself
+  TOUCHSTONE_CHROMIUM, TOUCHSTONE_CHROMEDRIVER, TOUCHSTONE_FIREFOX, TOUCHSTONE_GECKODRIVER
+                           the browsers of the tests, where they are not found by themselves
   CARGO_TARGET_DIR         where builds and the packed model go (default: target)";
 
 const DEFAULT_PORT: u16 = 8080;
@@ -59,10 +63,12 @@ pub enum Command {
     },
     /// Run every test.
     Test {
-        /// With the release builds and their budgets.
+        /// With the native GPU, the release builds and their budgets.
         all: bool,
     },
-    /// Find or install the browser of the tests.
+    /// The encoders' tests on a native wgpu device.
+    TestGpu,
+    /// Find or install the browsers of the tests.
     SetupBrowser,
     /// Trunk's `post_build` hook; not for people.
     Complete,
@@ -93,6 +99,7 @@ pub fn parse(args: impl Iterator<Item = String>) -> Result<Command, String> {
         Some("test") => Command::Test {
             all: rest.flag("--all"),
         },
+        Some("test-gpu") => Command::TestGpu,
         Some("setup-browser") => Command::SetupBrowser,
         Some("complete") => Command::Complete,
         Some("list-files") => Command::ListFiles {

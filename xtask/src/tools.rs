@@ -11,6 +11,7 @@ use crate::{place, process};
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 /// 0.22 needs a newer rustc than this package asks for.
 const TRUNK_VERSION: &str = "0.21.14";
+const GECKODRIVER_VERSION: &str = "0.37.1";
 
 /// A program from the crate registry.
 struct Tool {
@@ -57,6 +58,18 @@ pub fn trunk(steps: &mut Steps) -> Result<()> {
         version: TRUNK_VERSION.to_string(),
         options: &["--no-default-features", "--features", "rustls"],
         minutes: 7.0,
+    };
+    ensure(&tool, steps)
+}
+
+/// Makes sure of Firefox's WebDriver, which Debian does not have.
+pub fn geckodriver(steps: &mut Steps) -> Result<()> {
+    let tool = Tool {
+        package: "geckodriver",
+        program: "geckodriver",
+        version: GECKODRIVER_VERSION.to_string(),
+        options: &[],
+        minutes: 3.0,
     };
     ensure(&tool, steps)
 }
