@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::encoder::{Encoder, EncoderConfig, Pipeline, Weights};
+use crate::encoder::{Encoder, EncoderConfig, Execution, Pipeline, Weights};
 use crate::error::{Error, ErrorKind, Result};
 use crate::heads::HeadsInfo;
 use crate::text::Task;
@@ -65,8 +65,13 @@ impl EncoderInfo {
     ///
     /// # Errors
     /// As [`Encoder::load`].
-    pub fn load(&self, weights: &Weights, buckets: bool, device: &Device) -> Result<Encoder> {
-        Encoder::load(&self.config, &self.pipeline, weights, buckets, device)
+    pub fn load(
+        &self,
+        weights: &Weights,
+        execution: Execution,
+        device: &Device,
+    ) -> Result<Encoder> {
+        Encoder::load(&self.config, &self.pipeline, weights, execution, device)
     }
 
     /// The longest window it is meant for, in tokens.

@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor};
 use serde_json::Value;
 use tempfile::TempDir;
 use touchstone::cli::{block_on, model, pack};
-use touchstone::encoder::{POOLS, Pool, Precision};
+use touchstone::encoder::{Execution, POOLS, Pool, Precision};
 use touchstone::scorer::{Embedder, Unpaused};
 use touchstone::text::{Layout, Segment, Template};
 use touchstone::tokenizer::{Passage, Window};
@@ -27,14 +27,22 @@ const ENCODERS: [&str; 5] = [
 const TOLERANCE: f32 = 1e-4;
 
 #[cfg(not(feature = "gpu"))]
-fn devices() -> Vec<Device> {
-    vec![Device::flex()]
+fn devices() -> Vec<(Device, Execution)> {
+    vec![
+        (Device::flex(), Execution::Fused),
+        (Device::flex(), Execution::Padded),
+        (Device::flex(), Execution::Bucketed),
+    ]
 }
 
 #[cfg(feature = "gpu")]
-fn devices() -> Vec<Device> {
+fn devices() -> Vec<(Device, Execution)> {
     use burn::tensor::DeviceKind;
-    vec![Device::flex(), Device::wgpu(DeviceKind::DefaultDevice)]
+    let device = Device::wgpu(DeviceKind::DefaultDevice);
+    vec![
+        (device.clone(), Execution::Padded),
+        (device, Execution::Bucketed),
+    ]
 }
 
 /// A packed encoder; the folder goes with it.
@@ -57,9 +65,9 @@ impl Packed {
         Self(folder, bundle.manifest.encoder.pipeline.max_tokens)
     }
 
-    fn load(&self, buckets: bool, device: &Device) -> Embedder {
+    fn load(&self, execution: Execution, device: &Device) -> Embedder {
         let mut bundle = model::read_bundle(self.0.path()).unwrap();
-        Embedder::load(&mut bundle, buckets, device).unwrap()
+        Embedder::load(&mut bundle, execution, device).unwrap()
     }
 }
 
@@ -139,10 +147,10 @@ fn compare_case(embedder: &Embedder, case: &Value, name: &str) {
 fn every_length_agrees_with_the_reference() {
     for name in ENCODERS {
         let (packed, reference) = (Packed::new(name), reference(name));
-        for (device, buckets) in devices().iter().zip([false, true]) {
-            let embedder = packed.load(buckets, device);
+        for (device, execution) in devices() {
+            let embedder = packed.load(execution, &device);
             for case in list(&reference, "cases") {
-                let what = format!("{name}, {}, {device:?}", case["name"]);
+                let what = format!("{name}, {}, {device:?}, {execution:?}", case["name"]);
                 compare_case(&embedder, case, &what);
             }
         }
@@ -155,21 +163,19 @@ fn a_padded_batch_agrees_with_the_reference_and_with_the_texts_alone() {
         let (packed, reference) = (Packed::new(name), reference(name));
         let rows = list(&reference["batch"], "rows");
         let passages: Vec<Passage> = rows.iter().map(passage).collect();
-        for device in devices() {
-            for buckets in [false, true] {
-                let embedder = packed.load(buckets, &device);
-                let all: Vec<&Passage> = passages.iter().collect();
-                let together = block_on(embedder.embed(&all, &Unpaused)).unwrap();
-                let width = embedder.encoder.width();
-                for ((row, passage), found) in
-                    rows.iter().zip(&passages).zip(together.chunks_exact(width))
-                {
-                    let what = format!("{name}, batch, {device:?}");
-                    assert_near(found, &embedding(row), TOLERANCE, &what);
-                    let alone = block_on(embedder.embed(&[passage], &Unpaused)).unwrap();
-                    let error = found.iter().zip(&alone).map(|(a, b)| (a - b).abs());
-                    assert!(error.fold(0.0, f32::max) < 1e-5, "{what}, alone");
-                }
+        for (device, execution) in devices() {
+            let embedder = packed.load(execution, &device);
+            let all: Vec<&Passage> = passages.iter().collect();
+            let together = block_on(embedder.embed(&all, &Unpaused)).unwrap();
+            let width = embedder.encoder.width();
+            for ((row, passage), found) in
+                rows.iter().zip(&passages).zip(together.chunks_exact(width))
+            {
+                let what = format!("{name}, batch, {device:?}, {execution:?}");
+                assert_near(found, &embedding(row), TOLERANCE, &what);
+                let alone = block_on(embedder.embed(&[passage], &Unpaused)).unwrap();
+                let error = found.iter().zip(&alone).map(|(a, b)| (a - b).abs());
+                assert!(error.fold(0.0, f32::max) < 1e-5, "{what}, alone");
             }
         }
     }
@@ -179,7 +185,7 @@ fn a_padded_batch_agrees_with_the_reference_and_with_the_texts_alone() {
 fn texts_and_prompts_become_the_references_ids_and_embeddings() {
     for name in ENCODERS {
         let (packed, reference) = (Packed::new(name), reference(name));
-        let embedder = packed.load(false, &Device::flex());
+        let embedder = packed.load(Execution::Fused, &Device::flex());
         let longest = packed.1.unwrap_or(embedder.encoder.config().max_tokens());
         for case in list(&reference, "texts") {
             let text = case["text"].as_str().unwrap();
@@ -210,7 +216,7 @@ fn shortened_embeddings_agree_with_the_reference() {
     for case in normalised {
         let width = case["truncate_dim"].as_u64().unwrap() as usize;
         let packed = Packed::shortened("tiny-gemma", Some(width));
-        let embedder = packed.load(false, &Device::flex());
+        let embedder = packed.load(Execution::Fused, &Device::flex());
         assert_eq!(embedder.encoder.width(), width);
         let found = block_on(embedder.embed(&[&passage(text)], &Unpaused)).unwrap();
         assert_near(&found, &case["embedding"], TOLERANCE, &format!("{width}"));
@@ -222,7 +228,7 @@ fn shortened_embeddings_agree_with_the_reference() {
 #[test]
 fn segments_live_in_the_space_of_whole_texts() {
     let packed = Packed::new("tiny-gemma");
-    let embedder = packed.load(false, &Device::flex());
+    let embedder = packed.load(Execution::Fused, &Device::flex());
     let case = &list(&reference("tiny-gemma"), "cases")[2].clone();
     let mut passage = passage(case);
     let pools = |passage: &Passage| values(embedder.encoder.pool(&[passage]).unwrap());

@@ -8,6 +8,7 @@ use clap::Args;
 use super::args::BundleArgs;
 use super::progress::{bar, batches, over_batches};
 use super::{block_on, model};
+use crate::encoder::Execution;
 use crate::error::{Error, ErrorKind, Result};
 use crate::scorer::{BATCH_TOKENS, Embedder, Unpaused};
 use crate::text::{Layout, Template};
@@ -37,7 +38,7 @@ pub fn run(args: &EmbedArgs) -> Result<()> {
     let encoder = &bundle.manifest.encoder;
     let max_tokens = encoder.max_tokens();
     let prefix = encoder.pipeline.prompt(args.prompt.as_deref())?.to_owned();
-    let embedder = Embedder::load(&mut bundle, false, &Device::flex())?;
+    let embedder = Embedder::load(&mut bundle, Execution::Fused, &Device::flex())?;
     let template = Template {
         prefix,
         layout: Layout::Separate,

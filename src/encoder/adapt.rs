@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::Stack;
 use super::post_norm::PostNorm;
-use super::{Encoder, Layers};
+use super::{Encoder, Execution, Layers};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Which matrices of a layer are adapted.
@@ -190,7 +190,14 @@ mod tests {
         let bytes = include_bytes!("../../tests/fixtures/tiny-bert/model.safetensors");
         let weights = Weights::from_bytes("tiny", bytes).unwrap();
         let pipeline = Pipeline::default();
-        Encoder::load(&config(), &pipeline, &weights, false, &Device::flex()).unwrap()
+        Encoder::load(
+            &config(),
+            &pipeline,
+            &weights,
+            Execution::Padded,
+            &Device::flex(),
+        )
+        .unwrap()
     }
 
     fn stack(encoder: &Encoder) -> &PostNorm {

@@ -6,6 +6,8 @@ mod bert;
 mod config;
 mod distilbert;
 mod embedding;
+#[cfg(feature = "cpu")]
+mod fused;
 mod gemma;
 mod parts;
 mod pass;
@@ -35,6 +37,8 @@ use crate::error::Result;
 use crate::tokenizer::{Passage, Window};
 use config::Stack;
 use embedding::EmbeddingTable;
+#[cfg(feature = "cpu")]
+use fused::Fused;
 use gemma::Gemma;
 use pipeline::Readout;
 use post_norm::PostNorm;
@@ -46,14 +50,28 @@ pub struct Encoder {
     layers: Layers,
     readout: Readout,
     pooling: SentencePooling,
-    buckets: bool,
+    execution: Execution,
     device: Device,
+}
+
+/// How the layers run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Execution {
+    /// On the CPU, each layer fused and without padding. Architectures that have no such form run as
+    /// [`Self::Padded`]; so does everything in a build without the feature `cpu`.
+    Fused,
+    /// As tensor operations on the device, windows padded to the longest of the batch.
+    Padded,
+    /// The same, windows padded to a few lengths, so that a GPU compiles few kernels.
+    Bucketed,
 }
 
 /// The layers of an architecture.
 enum Layers {
     PostNorm(Box<PostNorm>),
     Gemma(Box<Gemma>),
+    #[cfg(feature = "cpu")]
+    Fused(Box<Fused>),
 }
 
 /// One step of a pass: hidden states in, hidden states out, `[windows, length, width]`.
@@ -63,28 +81,27 @@ type Step<'a> = Box<dyn FnOnce(Tensor<3>) -> Tensor<3> + 'a>;
 const BUCKETS: [usize; 6] = [16, 32, 64, 128, 256, 512];
 
 impl Layers {
-    fn load(config: &EncoderConfig, weights: &Weights, device: &Device) -> Result<Self> {
+    fn load(
+        config: &EncoderConfig,
+        weights: &Weights,
+        execution: Execution,
+        device: &Device,
+    ) -> Result<Self> {
         Ok(match config.stack() {
+            #[cfg(feature = "cpu")]
+            Stack::PostNorm(plan) if execution == Execution::Fused => {
+                Self::Fused(Box::new(Fused::load(&plan, weights)?))
+            }
             Stack::PostNorm(plan) => {
                 Self::PostNorm(Box::new(PostNorm::load(&plan, weights, device)?))
             }
             Stack::Gemma(config) => Self::Gemma(Box::new(Gemma::load(config, weights, device)?)),
         })
     }
-
-    fn steps(&self, bias: Tensor<4>) -> Vec<Step<'_>> {
-        match self {
-            Self::PostNorm(layers) => layers.steps(bias),
-            Self::Gemma(layers) => layers.steps(bias),
-        }
-    }
 }
 
 impl Encoder {
     /// Puts the weights of `config` and `pipeline` on `device`.
-    ///
-    /// `buckets` pads windows to a few lengths, so that a GPU compiles few kernels; a CPU pads
-    /// only to the longest window of the batch.
     ///
     /// # Errors
     /// `Format` when tensors are missing (all are named), `Shape` when one does not fit `config`.
@@ -92,7 +109,7 @@ impl Encoder {
         config: &EncoderConfig,
         pipeline: &Pipeline,
         weights: &Weights,
-        buckets: bool,
+        execution: Execution,
         device: &Device,
     ) -> Result<Self> {
         config.validate()?;
@@ -103,10 +120,10 @@ impl Encoder {
         Ok(Self {
             config: config.clone(),
             table: EmbeddingTable::load(config.table(), weights)?,
-            layers: Layers::load(config, weights, device)?,
+            layers: Layers::load(config, weights, execution, device)?,
             readout: Readout::load(pipeline, config.hidden_size(), weights, device)?,
             pooling: pipeline.pooling,
-            buckets,
+            execution,
             device: device.clone(),
         })
     }
@@ -126,9 +143,9 @@ impl Encoder {
     /// # Errors
     /// `Shape` when an id is outside the vocabulary or a window is longer than the positions.
     pub fn hidden(&self, windows: &[&Window]) -> Result<Tensor<3>> {
-        let (input, bias) = self.input(windows)?;
-        let steps = self.layers.steps(bias).into_iter();
-        Ok(steps.fold(input, |hidden, step| step(hidden)))
+        let mut run = self.run(windows)?;
+        while run.step() {}
+        Ok(run.hidden(self))
     }
 
     /// Summed embeddings `[windows, longest, token width]` and what is added to attention logits,
@@ -180,7 +197,9 @@ impl Encoder {
         let longest = windows.iter().map(|window| window.ids.len()).max();
         let longest = longest.unwrap_or(0).max(1);
         let bucket = BUCKETS.into_iter().find(|&bucket| bucket >= longest);
-        bucket.filter(|_| self.buckets).unwrap_or(longest)
+        bucket
+            .filter(|_| self.execution == Execution::Bucketed)
+            .unwrap_or(longest)
     }
 }
 

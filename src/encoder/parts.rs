@@ -17,15 +17,10 @@ impl Parts<'_> {
     /// The named products side by side, `[inputs, sum of outputs]`, transposed from the
     /// checkpoint's `[outputs, inputs]`; with their biases if they have any.
     pub(super) fn linear(&self, names: &[String], has_bias: bool) -> Result<Linear> {
-        let (mut columns, mut biases, mut outputs) = (Vec::new(), Vec::new(), 0);
-        for name in names {
-            let weight = format!("{name}.weight");
-            outputs += self.weights.shape(&weight).map_or(0, |shape| shape[0]);
-            columns.extend(self.weights.f32(&weight)?);
-            if has_bias {
-                biases.extend(self.weights.f32(&format!("{name}.bias"))?);
-            }
-        }
+        let (columns, biases) = self.weights.stacked(names, has_bias)?;
+        let shapes = names.iter().map(|name| format!("{name}.weight"));
+        let shapes = shapes.filter_map(|name| self.weights.shape(&name));
+        let outputs: usize = shapes.map(|shape| shape[0]).sum();
         let inputs = columns.len() / outputs;
         let weight = TensorData::new(transpose(&columns, inputs), [inputs, outputs]);
         Ok(Linear {

@@ -2,7 +2,9 @@
 
 use burn::tensor::Tensor;
 
-use super::{Encoder, Step};
+#[cfg(feature = "cpu")]
+use super::fused;
+use super::{Encoder, Layers, Step};
 use crate::error::Result;
 use crate::tokenizer::{Passage, Window};
 
@@ -10,10 +12,19 @@ use crate::tokenizer::{Passage, Window};
 pub struct Pass<'a> {
     encoder: &'a Encoder,
     passages: Vec<&'a Passage>,
-    /// `[windows, longest, token width]`.
-    hidden: Tensor<3>,
-    /// What is still to be done.
-    steps: std::vec::IntoIter<Step<'a>>,
+    run: Run<'a>,
+}
+
+/// Windows on their way through the layers.
+pub(super) enum Run<'a> {
+    Tensors {
+        /// `[windows, longest, token width]`.
+        hidden: Tensor<3>,
+        /// What is still to be done.
+        steps: std::vec::IntoIter<Step<'a>>,
+    },
+    #[cfg(feature = "cpu")]
+    Fused(fused::Run<'a>),
 }
 
 impl Encoder {
@@ -26,31 +37,72 @@ impl Encoder {
             .iter()
             .flat_map(|passage| &passage.windows)
             .collect();
-        let (hidden, bias) = self.input(&windows)?;
         Ok(Pass {
             encoder: self,
             passages: passages.to_vec(),
-            hidden,
-            steps: self.layers.steps(bias).into_iter(),
+            run: self.run(&windows)?,
         })
+    }
+
+    /// The same for windows alone.
+    pub(super) fn run(&self, windows: &[&Window]) -> Result<Run<'_>> {
+        let (input, steps): (_, Vec<Step>) = match &self.layers {
+            Layers::PostNorm(layers) => {
+                let (input, bias) = self.input(windows)?;
+                (input, layers.steps(bias))
+            }
+            Layers::Gemma(layers) => {
+                let (input, bias) = self.input(windows)?;
+                (input, layers.steps(bias))
+            }
+            #[cfg(feature = "cpu")]
+            Layers::Fused(layers) => return Ok(Run::Fused(layers.start(&self.table, windows)?)),
+        };
+        Ok(Run::Tensors {
+            hidden: input,
+            steps: steps.into_iter(),
+        })
+    }
+}
+
+impl Run<'_> {
+    /// Runs the next layer; false when every layer has run.
+    pub(super) fn step(&mut self) -> bool {
+        match self {
+            Self::Tensors { hidden, steps } => {
+                let Some(step) = steps.next() else {
+                    return false;
+                };
+                // Taken out, so that the layer owns it and may write in place.
+                let empty = Tensor::empty([0, 0, 0], &hidden.device());
+                *hidden = step(std::mem::replace(hidden, empty));
+                true
+            }
+            #[cfg(feature = "cpu")]
+            Self::Fused(run) => run.step(),
+        }
+    }
+
+    /// Hidden states `[windows, longest, token width]`, padding rows undefined.
+    pub(super) fn hidden(self, encoder: &Encoder) -> Tensor<3> {
+        match self {
+            Self::Tensors { hidden, .. } => hidden,
+            #[cfg(feature = "cpu")]
+            Self::Fused(run) => run.hidden(&encoder.device),
+        }
     }
 }
 
 impl Pass<'_> {
     /// Runs the next layer; false when every layer has run.
     pub fn step(&mut self) -> bool {
-        let Some(step) = self.steps.next() else {
-            return false;
-        };
-        // Taken out, so that the layer owns it and may write in place.
-        let empty = Tensor::empty([0, 0, 0], &self.encoder.device);
-        self.hidden = step(std::mem::replace(&mut self.hidden, empty));
-        true
+        self.run.step()
     }
 
     /// Runs the layers that are left and pools: `[passages, POOLS, width]`, see [`Encoder::pool`].
     pub fn finish(mut self) -> Tensor<3> {
         while self.step() {}
-        self.encoder.read_out(&self.passages, self.hidden)
+        let hidden = self.run.hidden(self.encoder);
+        self.encoder.read_out(&self.passages, hidden)
     }
 }

@@ -84,20 +84,26 @@ impl Plan {
         .map(|parts| parts.iter().map(|part| self.part(layer, part)).collect())
     }
 
+    /// The checkpoint's names of a layer's norms, behind the attention and behind the feed-forward.
+    pub(super) fn norms(&self, layer: usize) -> [String; 2] {
+        [self.names.attention_norm, self.names.output_norm].map(|norm| self.part(layer, norm))
+    }
+
     fn part(&self, layer: usize, part: &str) -> String {
         format!("{}.{layer}.{part}", self.names.layer)
     }
 
     fn layer(&self, index: usize, parts: &Parts) -> Result<Layer> {
         let [qkv, output, up, down] = self.products(index).map(|names| parts.linear(&names, true));
-        let norm = |part| parts.layer_norm(&self.part(index, part), self.epsilon);
+        let [attention_norm, output_norm] =
+            (self.norms(index)).map(|name| parts.layer_norm(&name, self.epsilon));
         Ok(Layer {
             qkv: qkv?,
             output: output?,
-            attention_norm: norm(self.names.attention_norm)?,
+            attention_norm: attention_norm?,
             up: up?,
             down: down?,
-            output_norm: norm(self.names.output_norm)?,
+            output_norm: output_norm?,
             heads: self.heads,
         })
     }

@@ -107,6 +107,22 @@ impl<'a> Weights<'a> {
         }
     }
 
+    /// The named products stacked, `[sum of outputs, inputs]` row-major, and their biases one after
+    /// the other if they have any.
+    ///
+    /// # Errors
+    /// As [`Self::f32`].
+    pub(super) fn stacked(&self, names: &[String], has_bias: bool) -> Result<(Vec<f32>, Vec<f32>)> {
+        let (mut rows, mut biases) = (Vec::new(), Vec::new());
+        for name in names {
+            rows.extend(self.f32(&format!("{name}.weight"))?);
+            if has_bias {
+                biases.extend(self.f32(&format!("{name}.bias"))?);
+            }
+        }
+        Ok((rows, biases))
+    }
+
     /// The packed form of `name`, `None` when it is stored as plain floats.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 use super::batches::batches;
 use super::pause::Pause;
 use crate::bundle::{Bundle, ENCODER, TOKENIZER};
-use crate::encoder::{Encoder, POOLS, Pool, Weights};
+use crate::encoder::{Encoder, Execution, POOLS, Pool, Weights};
 use crate::error::{Error, ErrorKind, Result};
 use crate::tokenizer::{Passage, Tokenizer};
 
@@ -27,18 +27,18 @@ pub struct Embedder {
 }
 
 impl Embedder {
-    /// Takes tokenizer and encoder out of `bundle`; `buckets` as in [`Encoder::load`].
+    /// Takes tokenizer and encoder out of `bundle`; run as `execution` says.
     ///
     /// # Errors
     /// As [`Bundle::take`], [`Tokenizer::from_bytes`] and [`Encoder::load`]; `Shape` when the
     /// tokenizer has more ids than the encoder has rows.
-    pub fn load(bundle: &mut Bundle, buckets: bool, device: &Device) -> Result<Self> {
+    pub fn load(bundle: &mut Bundle, execution: Execution, device: &Device) -> Result<Self> {
         let tokenizer = Tokenizer::from_bytes(&bundle.take(TOKENIZER)?)?;
         let info = bundle.manifest.encoder.clone();
         tokenizer.check_fit(info.config.vocab_size())?;
         let bytes = bundle.take(ENCODER)?;
         let weights = Weights::from_bytes(ENCODER, &bytes)?;
-        let encoder = info.load(&weights, buckets, device)?;
+        let encoder = info.load(&weights, execution, device)?;
         Ok(Self { tokenizer, encoder })
     }
 

@@ -86,7 +86,7 @@ impl Scorer {
         let bytes = bundle.take(HEADS)?;
         let weights = Weights::from_bytes(HEADS, &bytes)?;
         let heads = Heads::load(&info, &weights, device)?;
-        let embedder = Embedder::load(&mut bundle, backend != Backend::Cpu, device)?;
+        let embedder = Embedder::load(&mut bundle, backend.execution(), device)?;
         if embedder.encoder.width() != info.config.width {
             let message = format!(
                 "the heads expect vectors {} wide, the encoder makes {}",

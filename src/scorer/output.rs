@@ -2,18 +2,29 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::encoder::Execution;
 use crate::heads::{Doubt, Support};
 
 /// Where the arithmetic runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Backend {
-    /// burn flex, native or in wasm.
+    /// The CPU, native or in wasm: fused layers, or burn flex for architectures without.
     Cpu,
     /// The browser's WebGPU.
     WebGpu,
     /// A native GPU.
     Gpu,
+}
+
+impl Backend {
+    /// How the encoder's layers run on it.
+    pub fn execution(self) -> Execution {
+        match self {
+            Self::Cpu => Execution::Fused,
+            Self::WebGpu | Self::Gpu => Execution::Bucketed,
+        }
+    }
 }
 
 /// A metric near the text.

@@ -16,6 +16,7 @@ use crate::bundle::{Bundle, ENCODER, MANIFEST};
 use crate::cli::pack::PackOptions;
 use crate::cli::progress::over_batches;
 use crate::cli::{block_on, fetch, model, pack, print};
+use crate::encoder::Execution;
 use crate::error::{Error, ErrorKind, Result};
 use crate::scorer::{BATCH_TOKENS, Embedder, Unpaused, batches};
 use crate::text::Template;
@@ -133,7 +134,7 @@ fn compare(
 ) -> Result<Compared> {
     let info = bundle.manifest.encoder.clone();
     let entry = bundle.manifest.files[ENCODER].clone();
-    let embedder = Embedder::load(&mut bundle, false, &Device::flex())?;
+    let embedder = Embedder::load(&mut bundle, Execution::Fused, &Device::flex())?;
     let given = args.given()?;
     let rows = dataset::read(&args.files, args.sample, given.as_ref())?;
     let template = args.template(&info)?;

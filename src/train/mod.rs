@@ -40,6 +40,7 @@ use serde::{Deserialize, Serialize};
 use crate::bundle::EncoderInfo;
 use crate::cli::args::BundleArgs;
 use crate::cli::{fetch, model, pack};
+use crate::encoder::Execution;
 use crate::error::{Error, ErrorKind, Result};
 use crate::scorer::Embedder;
 use crate::text::{Layout, Template};
@@ -234,7 +235,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     args.check()?;
     let given = args.given()?;
     let mut bundle = model::open(&encoder_bundle(args)?)?;
-    let embedder = Embedder::load(&mut bundle, false, &burn::tensor::Device::flex())?;
+    let embedder = Embedder::load(&mut bundle, Execution::Fused, &burn::tensor::Device::flex())?;
     // Loading has proved that the entry is there.
     let mut encoder_sha256 = bundle.manifest.files[crate::bundle::ENCODER].sha256.clone();
     let rows = dataset::read(&args.files, args.sample, given.as_ref())?;
@@ -316,7 +317,7 @@ fn tune_encoder(
          every row, and figures on these rows flatter it"
     );
     let mut bundle = model::read_bundle(&output)?;
-    let embedder = Embedder::load(&mut bundle, false, &device)?;
+    let embedder = Embedder::load(&mut bundle, Execution::Fused, &device)?;
     let sha256 = bundle.manifest.files[crate::bundle::ENCODER].sha256.clone();
     let data = Dataset::encode(data.rows, &embedder, &template, &sha256, given)?;
     Ok((data, sha256))

@@ -21,7 +21,7 @@ use super::random::Random;
 use super::ridge::Ridge;
 use crate::bundle::{Bundle, ENCODER, EncoderInfo, Licence, TOKENIZER, sha256};
 use crate::cli::args::precision;
-use crate::encoder::{Adapters, Matrix, Precision, Products, Weights};
+use crate::encoder::{Adapters, Execution, Matrix, Precision, Products, Weights};
 use crate::error::{Error, ErrorKind, Result};
 use crate::scorer::Embedder;
 use crate::text::{Task, Template};
@@ -248,7 +248,7 @@ impl Tuner<'_> {
         let weights = Weights::from_bytes(ENCODER, encoder)?;
         Ok(Embedder {
             tokenizer: Tokenizer::from_bytes(self.bundle.peek(TOKENIZER)?)?,
-            encoder: info.load(&weights, false, self.device)?,
+            encoder: info.load(&weights, Execution::Padded, self.device)?,
         })
     }
 
@@ -453,7 +453,7 @@ mod tests {
             assert!(manifest.encoder.source.contains(tuner.source()));
             assert!(manifest.encoder.source.contains("\"tune_rank\":4"));
             assert!(manifest.licences.contains(&licence));
-            assert!(Embedder::load(&mut written, false, &Device::flex()).is_ok());
+            assert!(Embedder::load(&mut written, Execution::Fused, &Device::flex()).is_ok());
             let packed = pack::pack(&output, &plain(), &folder.join("packed"));
             assert_eq!(packed.unwrap(), written.manifest);
         });

@@ -78,13 +78,14 @@ mod tests {
 
     use super::super::tests::{bundle, template};
     use super::*;
-    use crate::encoder::{Adapters, Encoder, Products, Weights};
+    use crate::encoder::{Adapters, Encoder, Execution, Products, Weights};
     use crate::tokenizer::Tokenizer;
 
     fn load(bundle: &Bundle, bytes: &[u8]) -> Encoder {
         let weights = Weights::from_bytes(ENCODER, bytes).unwrap();
         let info = &bundle.manifest.encoder;
-        info.load(&weights, false, &Device::flex()).unwrap()
+        info.load(&weights, Execution::Padded, &Device::flex())
+            .unwrap()
     }
 
     fn vectors(bundle: &Bundle, encoder: &Encoder) -> Vec<f32> {

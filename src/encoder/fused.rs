@@ -1,0 +1,306 @@
+//! The layers of BERT and its kin on the CPU: packed weights, fused steps, no padding.
+//!
+//! The tokens of all windows stand one below the other, `[tokens, width]`, and only attention knows
+//! where a window begins. A layer runs in two phases, each in parallel over blocks of tokens: query,
+//! key and value of every token; then all the rest of a block while it is in the cache. Products and
+//! functions are rten's, which picks the kernels for the CPU at hand.
+
+use std::ops::Range;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use rayon::prelude::*;
+use rten_gemm::{BiasVector, GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedBMatrix};
+use rten_simd::{SimdOp, SimdUnaryOp};
+use rten_tensor::NdTensorView;
+use rten_vecmath::{Gelu, Normalize, NormalizeOptions, Softmax, Sum, SumSquareSub};
+
+use super::embedding::{EmbeddingTable, NORM};
+use super::post_norm::Plan;
+use super::weights::Weights;
+use crate::error::Result;
+use crate::tokenizer::Window;
+
+/// Most tokens of a block: what the feed-forward needs of them stays in the second-level cache.
+const BLOCK_TOKENS: usize = 64;
+/// Fewest tokens worth a thread of their own.
+const LEAST_TOKENS: usize = 8;
+
+/// The fused layers.
+pub(super) struct Fused {
+    gemm: GemmExecutor,
+    norm: Norm,
+    layers: Vec<Layer>,
+    width: usize,
+    heads: usize,
+    inner: usize,
+}
+
+struct Layer {
+    /// Query, key and value side by side: `[width, 3 width]`.
+    qkv: Product,
+    output: Product,
+    attention_norm: Norm,
+    up: Product,
+    down: Product,
+    output_norm: Norm,
+}
+
+/// A matrix product with its bias.
+struct Product {
+    inputs: usize,
+    weight: PackedBMatrix<f32>,
+    bias: Vec<f32>,
+}
+
+/// A LayerNorm.
+struct Norm {
+    gain: Vec<f32>,
+    bias: Vec<f32>,
+    epsilon: f32,
+}
+
+/// Windows on their way through the layers.
+pub(super) struct Run<'a> {
+    fused: &'a Fused,
+    /// Layers that have run; before them the norm of the embeddings.
+    done: usize,
+    /// `[tokens, width]`.
+    hidden: Vec<f32>,
+    /// `[tokens, 3 width]`, of the layer that runs.
+    qkv: Vec<f32>,
+    /// The tokens of each window.
+    windows: Vec<Range<usize>>,
+}
+
+impl Fused {
+    pub(super) fn load(plan: &Plan, weights: &Weights) -> Result<Self> {
+        let gemm = GemmExecutor::default();
+        let norm = |name: &str| Norm::load(name, plan.epsilon, weights);
+        let layer = |index| {
+            let product = |names: &[String]| Product::load(names, weights, &gemm);
+            let [qkv, output, up, down] = plan.products(index);
+            let [attention_norm, output_norm] = plan.norms(index);
+            Ok(Layer {
+                qkv: product(&qkv)?,
+                output: product(&output)?,
+                attention_norm: norm(&attention_norm)?,
+                up: product(&up)?,
+                down: product(&down)?,
+                output_norm: norm(&output_norm)?,
+            })
+        };
+        Ok(Self {
+            norm: norm(NORM)?,
+            layers: (0..plan.layers).map(layer).collect::<Result<_>>()?,
+            width: plan.width,
+            heads: plan.heads,
+            inner: plan.inner,
+            gemm,
+        })
+    }
+
+    /// Looks up the embeddings of `windows`; no layer has run yet.
+    pub(super) fn start(&self, table: &EmbeddingTable, windows: &[&Window]) -> Result<Run<'_>> {
+        let mut tokens = 0;
+        let ranges = windows.iter().map(|window| {
+            let first = tokens;
+            tokens += window.ids.len();
+            first..tokens
+        });
+        let ranges: Vec<_> = ranges.collect();
+        let mut hidden = vec![0.0; tokens * self.width];
+        for (window, range) in windows.iter().zip(&ranges) {
+            let rows = &mut hidden[range.start * self.width..range.end * self.width];
+            table.look_up(&window.ids, rows)?;
+        }
+        Ok(Run {
+            fused: self,
+            done: 0,
+            qkv: vec![0.0; hidden.len() * 3],
+            hidden,
+            windows: ranges,
+        })
+    }
+}
+
+impl Run<'_> {
+    /// Runs the next layer; false when every layer has run.
+    pub(super) fn step(&mut self) -> bool {
+        let Some(layer) = self.fused.layers.get(self.done) else {
+            return false;
+        };
+        if self.done == 0 {
+            self.fused.norm.apply(&mut self.hidden);
+        }
+        self.layer(layer);
+        self.done += 1;
+        true
+    }
+
+    /// The hidden states, `[windows, longest, width]`, padding rows zero.
+    pub(super) fn hidden(&self, device: &Device) -> Tensor<3> {
+        let width = self.fused.width;
+        let longest = self.windows.iter().map(ExactSizeIterator::len).max();
+        let length = longest.unwrap_or(0).max(1);
+        let mut padded = vec![0.0; self.windows.len() * length * width];
+        let rows = padded.chunks_exact_mut(length * width);
+        for (range, rows) in self.windows.iter().zip(rows) {
+            let values = &self.hidden[range.start * width..range.end * width];
+            rows[..values.len()].copy_from_slice(values);
+        }
+        let shape = [self.windows.len(), length, width];
+        Tensor::from_data(TensorData::new(padded, shape), device)
+    }
+
+    fn layer(&mut self, layer: &Layer) {
+        let Fused { gemm, width, .. } = self.fused;
+        let tokens = self.hidden.len() / width;
+        let block = tokens.div_ceil(rayon::current_num_threads());
+        let block = block.clamp(LEAST_TOKENS, BLOCK_TOKENS) * width;
+        self.qkv
+            .par_chunks_mut(3 * block)
+            .zip(self.hidden.par_chunks(block))
+            .for_each(|(qkv, hidden)| layer.qkv.apply(gemm, hidden, qkv, 0.0));
+        let (fused, qkv, windows) = (self.fused, &self.qkv, &self.windows);
+        self.hidden
+            .par_chunks_mut(block)
+            .enumerate()
+            .for_each(|(index, hidden)| {
+                let first = index * block / width;
+                let context = fused.attend(qkv, windows, first..first + hidden.len() / width);
+                // Added to the hidden states where they are.
+                layer.output.apply(gemm, &context, hidden, 1.0);
+                layer.attention_norm.apply(hidden);
+                let mut inner = vec![0.0; hidden.len() / width * fused.inner];
+                layer.up.apply(gemm, hidden, &mut inner, 0.0);
+                Gelu {}.map_mut(&mut inner);
+                layer.down.apply(gemm, &inner, hidden, 1.0);
+                layer.output_norm.apply(hidden);
+            });
+    }
+}
+
+impl Fused {
+    /// What the tokens `rows` gather from their own windows: `[rows, width]`.
+    fn attend(&self, qkv: &[f32], windows: &[Range<usize>], rows: Range<usize>) -> Vec<f32> {
+        let width = self.width;
+        let mut context = vec![0.0; rows.len() * width];
+        let mut scratch = (Vec::new(), Vec::new());
+        for window in windows {
+            let own = rows.start.max(window.start)..rows.end.min(window.end);
+            if own.is_empty() {
+                continue;
+            }
+            let context = &mut context[(own.start - rows.start) * width..];
+            for head in 0..self.heads {
+                self.attend_head(qkv, window, &own, head, context, &mut scratch);
+            }
+        }
+        context
+    }
+
+    /// One head of the tokens `own` of `window`, written into its columns of `context`.
+    fn attend_head(
+        &self,
+        qkv: &[f32],
+        window: &Range<usize>,
+        own: &Range<usize>,
+        head: usize,
+        context: &mut [f32],
+        (logits, gathered): &mut (Vec<f32>, Vec<f32>),
+    ) {
+        let (stride, size) = (3 * self.width, self.width / self.heads);
+        let column = head * size;
+        let part = |first: usize, part: usize| &qkv[first * stride + part * self.width + column..];
+        let query = matrix(part(own.start, 0), [own.len(), size], [stride, 1]);
+        let keys = matrix(part(window.start, 1), [size, window.len()], [1, stride]);
+        let values = matrix(part(window.start, 2), [window.len(), size], [stride, 1]);
+        logits.resize(own.len() * window.len(), 0.0);
+        gathered.resize(own.len() * size, 0.0);
+        let scaled = GemmOptions {
+            alpha: (size as f32).sqrt().recip(),
+            ..GemmOptions::default()
+        };
+        self.multiply(query, keys, logits, scaled);
+        for row in logits.chunks_exact_mut(window.len()) {
+            Softmax::new_mut(row).dispatch();
+        }
+        let weights = matrix(logits, [own.len(), window.len()], [window.len(), 1]);
+        self.multiply(weights, values, gathered, GemmOptions::default());
+        for (row, values) in gathered.chunks_exact(size).enumerate() {
+            context[row * self.width + column..][..size].copy_from_slice(values);
+        }
+    }
+
+    fn multiply(
+        &self,
+        a: NdTensorView<f32, 2>,
+        b: NdTensorView<f32, 2>,
+        output: &mut [f32],
+        options: GemmOptions<f32, f32, f32>,
+    ) {
+        let (a, b) = (GemmInputA::Unpacked(a), GemmInputB::Unpacked(b));
+        let done = self.gemm.gemm(output, a, b, options);
+        done.expect("sizes of one layer fit each other");
+    }
+}
+
+impl Product {
+    /// The named products side by side, see [`Weights::stacked`].
+    fn load(names: &[String], weights: &Weights, gemm: &GemmExecutor) -> Result<Self> {
+        let (rows, bias) = weights.stacked(names, true)?;
+        let inputs = rows.len() / bias.len();
+        let weight = gemm.prepack_b(matrix(&rows, [inputs, bias.len()], [1, inputs]));
+        Ok(Self {
+            inputs,
+            weight,
+            bias,
+        })
+    }
+
+    /// `output = rows x weight + bias + keep x output`.
+    fn apply(&self, gemm: &GemmExecutor, rows: &[f32], output: &mut [f32], keep: f32) {
+        let shape = [rows.len() / self.inputs, self.inputs];
+        let rows = GemmInputA::Unpacked(matrix(rows, shape, [self.inputs, 1]));
+        let options = GemmOptions {
+            beta: keep,
+            bias: Some(BiasVector::Row(&self.bias)),
+            ..GemmOptions::default()
+        };
+        let done = gemm.gemm(output, rows, GemmInputB::Packed(&self.weight), options);
+        done.expect("sizes were checked when the weights were read");
+    }
+}
+
+impl Norm {
+    fn load(name: &str, epsilon: f64, weights: &Weights) -> Result<Self> {
+        Ok(Self {
+            gain: weights.f32(&format!("{name}.weight"))?,
+            bias: weights.f32(&format!("{name}.bias"))?,
+            epsilon: epsilon as f32,
+        })
+    }
+
+    /// Normalises each of `rows`, `[rows, width]`, in place.
+    fn apply(&self, rows: &mut [f32]) {
+        let width = self.gain.len() as f32;
+        for row in rows.chunks_exact_mut(self.gain.len()) {
+            let mean = Sum::new(row).dispatch() / width;
+            let variance = SumSquareSub::new(row, mean).dispatch() / width;
+            let options = NormalizeOptions {
+                pre_scale_bias: mean,
+                scale: (variance + self.epsilon).sqrt().recip(),
+                element_scale: Some(&self.gain),
+                element_bias: Some(&self.bias),
+                ..NormalizeOptions::default()
+            };
+            Normalize::new_mut(row, options).dispatch();
+        }
+    }
+}
+
+/// A view of `values`: element (row, column) is at `row x strides[0] + column x strides[1]`.
+fn matrix(values: &[f32], shape: [usize; 2], strides: [usize; 2]) -> NdTensorView<'_, f32, 2> {
+    NdTensorView::from_slice_with_strides(shape, values, strides)
+        .expect("a matrix within its values")
+}
