@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use touchstone::cli::model::read_bundle;
-use touchstone::encoder::{Encoder, EncoderConfig, POOLS, Pipeline, Pool, Weights};
+use touchstone::encoder::{Encoder, EncoderConfig, Execution, POOLS, Pipeline, Pool, Weights};
 use touchstone::scorer::{Embedder, Unpaused};
 use touchstone::text::Segment;
 use touchstone::tokenizer::{Passage, Tokenizer, Window};
@@ -32,12 +32,15 @@ fn passage(ids: Vec<u32>) -> Passage {
     }
 }
 
-fn tiny_encoder(device: &Device, buckets: bool) -> Encoder {
+/// How the layers can run on the CPU.
+const EXECUTIONS: [Execution; 3] = [Execution::Fused, Execution::Padded, Execution::Bucketed];
+
+fn tiny_encoder(device: &Device, execution: Execution) -> Encoder {
     let bytes = std::fs::read(common::fixture("tiny-bert/model.safetensors")).unwrap();
     let config = std::fs::read(common::fixture("tiny-bert/config.json")).unwrap();
     let config = EncoderConfig::from_json(&config).unwrap();
     let weights = Weights::from_bytes("model.safetensors", &bytes).unwrap();
-    Encoder::load(&config, &Pipeline::default(), &weights, buckets, device).unwrap()
+    Encoder::load(&config, &Pipeline::default(), &weights, execution, device).unwrap()
 }
 
 /// Mean-pooled vectors of `passages` in one batch.
@@ -68,30 +71,29 @@ fn assert_near(found: &[f32], expected: &[f32], tolerance: f32, what: &str) {
 #[test]
 fn the_tiny_encoder_agrees_with_the_reference_at_every_length() {
     let reference = common::json("tiny-bert-reference.json");
-    let encoder = tiny_encoder(&Device::flex(), false);
-    for case in reference["cases"].as_array().unwrap() {
-        let name = case["name"].as_str().unwrap();
-        let passage = passage(ids(&case["ids"]));
-        let hidden = encoder.hidden(&[&passage.windows[0]]).unwrap();
-        let hidden = hidden.into_data().try_into_vec::<f32>().unwrap();
-        let width = encoder.width();
-        assert_near(&hidden[..width], &numbers(&case["first"]), 1e-4, name);
-        assert_near(
-            &hidden[hidden.len() - width..],
-            &numbers(&case["last"]),
-            1e-4,
-            name,
-        );
-        if !case["hidden"].is_null() {
-            assert_near(&hidden, &numbers(&case["hidden"]), 1e-4, name);
+    for execution in EXECUTIONS {
+        let encoder = tiny_encoder(&Device::flex(), execution);
+        for case in reference["cases"].as_array().unwrap() {
+            compare_case(&encoder, case);
         }
-        assert_near(
-            &means(&encoder, &[passage])[0],
-            &numbers(&case["mean"]),
-            1e-4,
-            name,
-        );
     }
+}
+
+fn compare_case(encoder: &Encoder, case: &Value) {
+    let name = case["name"].as_str().unwrap();
+    let passage = passage(ids(&case["ids"]));
+    let hidden = encoder.hidden(&[&passage.windows[0]]).unwrap();
+    let hidden = hidden.into_data().try_into_vec::<f32>().unwrap();
+    let (width, tokens) = (encoder.width(), passage.len());
+    let hidden = &hidden[..tokens * width];
+    assert_near(&hidden[..width], &numbers(&case["first"]), 1e-4, name);
+    let last = &hidden[hidden.len() - width..];
+    assert_near(last, &numbers(&case["last"]), 1e-4, name);
+    if !case["hidden"].is_null() {
+        assert_near(hidden, &numbers(&case["hidden"]), 1e-4, name);
+    }
+    let mean = &means(encoder, &[passage])[0];
+    assert_near(mean, &numbers(&case["mean"]), 1e-4, name);
 }
 
 #[test]
@@ -105,8 +107,8 @@ fn a_padded_batch_agrees_with_the_reference_and_with_the_texts_alone() {
             passage(ids(&row["ids"])[..tokens].to_vec())
         })
         .collect();
-    for buckets in [false, true] {
-        let encoder = tiny_encoder(&Device::flex(), buckets);
+    for execution in EXECUTIONS {
+        let encoder = tiny_encoder(&Device::flex(), execution);
         let together = means(&encoder, &passages);
         for ((row, passage), found) in rows.iter().zip(&passages).zip(&together) {
             assert_near(found, &numbers(&row["mean"]), 1e-4, "in the batch");
@@ -118,7 +120,7 @@ fn a_padded_batch_agrees_with_the_reference_and_with_the_texts_alone() {
 
 #[test]
 fn windows_of_one_passage_are_pooled_by_their_tokens() {
-    let encoder = tiny_encoder(&Device::flex(), false);
+    let encoder = tiny_encoder(&Device::flex(), Execution::Fused);
     let (long, short) = (passage((4..24).collect()), passage((30..35).collect()));
     let mut both = long.clone();
     both.windows.extend(short.windows.clone());
@@ -133,7 +135,7 @@ fn windows_of_one_passage_are_pooled_by_their_tokens() {
 fn the_real_encoder_agrees_with_the_reference() {
     let reference = common::json("e5-reference.json");
     let mut bundle = read_bundle(common::real_model()).unwrap();
-    let embedder = Embedder::load(&mut bundle, false, &Device::flex()).unwrap();
+    let embedder = Embedder::load(&mut bundle, Execution::Fused, &Device::flex()).unwrap();
     let embed = |ids: Vec<u32>| {
         let passage = passage(ids);
         touchstone::cli::block_on(embedder.embed(&[&passage], &Unpaused)).unwrap()

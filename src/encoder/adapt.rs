@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::Stack;
 use super::post_norm::PostNorm;
-use super::{Encoder, Execution, Layers};
+use super::{Encoder, Layers};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Which matrices of a layer are adapted.
@@ -55,7 +55,8 @@ impl Encoder {
     /// it projects. From here on pooled vectors carry gradients to A and B, and to nothing else.
     ///
     /// # Errors
-    /// `Unsupported` for an architecture that is not BERT's or its kin.
+    /// `Unsupported` for an architecture that is not BERT's or its kin. The encoder must have been
+    /// loaded to run as [`Execution::Padded`](super::Execution::Padded): fused layers are refused too.
     pub fn adapt(&mut self, adapters: &Adapters, mut normal: impl FnMut() -> f32) -> Result<()> {
         let Layers::PostNorm(stack) = &mut self.layers else {
             let message = "only BERT, DistilBERT and XLM-RoBERTa encoders can be tuned; train \
@@ -177,7 +178,7 @@ mod tests {
     use burn::tensor::Device;
 
     use super::super::post_norm::Layer;
-    use super::super::{EncoderConfig, Pipeline, Weights};
+    use super::super::{EncoderConfig, Execution, Pipeline, Weights};
     use super::*;
     use crate::tokenizer::{Passage, Window};
 
@@ -203,7 +204,7 @@ mod tests {
     fn stack(encoder: &Encoder) -> &PostNorm {
         match &encoder.layers {
             Layers::PostNorm(stack) => stack,
-            Layers::Gemma(_) => panic!("a BERT"),
+            _ => panic!("a BERT, as tensors"),
         }
     }
 
