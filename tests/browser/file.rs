@@ -173,6 +173,55 @@ fn records(text: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
+/// Eight corrections of the tiny model's scores, all upwards.
+const CORRECT: &str = "
+    const manifest = await (await fetch('model/bundle.json')).arrayBuffer();
+    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', manifest));
+    const bundle = [...digest].map(byte => byte.toString(16).padStart(2, '0')).join('');
+    const { Corrections } = await import('./corrections.js');
+    const kept = new Corrections(() => {});
+    await kept.read();
+    for (let i = 0; i < 8; i++) {
+        const task = { metric: 'fairness', user: `Question ${i}?`, response: `Answer ${i}.` };
+        await kept.add({ task, score: 10, predicted: 4 + i / 4, bundle });
+    }
+    return kept.all().length;";
+
+#[tokio::test]
+async fn a_files_scores_follow_the_users_corrections_and_its_exports_state_both() {
+    let (dist, folder) = (tiny_dist(), tempfile::tempdir().unwrap());
+    let file = write(folder.path(), "many.csv", many(5));
+    let page = open(dist.path()).await;
+    assert_eq!(page.script(CORRECT).await, 8);
+    page.client.refresh().await.unwrap();
+    show(&page).await;
+    start(&page, &file).await;
+    done(&page).await;
+    let stars = "document.querySelectorAll('.file-job .adjusted-star').length === 5";
+    page.wait("every score is marked as adjusted", 20, stars)
+        .await;
+    for line in lines(&export(&page, "jsonl").await) {
+        let (own, adjusted) = (&line["predicted"]["score"], &line["predicted"]["adjusted"]);
+        assert!(adjusted["score"].as_f64() > own.as_f64(), "{line}");
+        assert_eq!(adjusted["corrections"], 8);
+    }
+    let table = records(&export(&page, "csv").await);
+    let column = |name: &str| table[0].iter().position(|title| title == name);
+    let (own, adjusted) = (column("predicted_score"), column("adjusted_score"));
+    let number = |place: Option<usize>| table[1][place.unwrap()].parse::<f64>().unwrap();
+    assert!(number(adjusted) > number(own), "{table:?}");
+
+    page.click(".file-job [data-act=adjust]").await;
+    let none = "document.querySelector('.file-job .adjusted-star') === null";
+    page.wait("the model's own scores are back", 20, none).await;
+    let table = records(&export(&page, "csv").await);
+    assert!(
+        !table[0].contains(&"adjusted_score".to_owned()),
+        "{table:?}"
+    );
+    page.close().await;
+}
+
 #[tokio::test]
 async fn a_file_is_scored_and_exported_as_the_companion_does() {
     let (dist, folder) = (tiny_dist(), tempfile::tempdir().unwrap());
@@ -453,6 +502,74 @@ async fn other_encodings_are_read_and_told() {
         assert!(shown.as_str().unwrap().contains(cell), "{shown}");
         assert!(page.text(".notices").await.contains(told));
     }
+    page.close().await;
+}
+
+/// Drops `what` on the view of files: names with their contents, `null` for a folder.
+async fn drop_files(page: &Page, what: &Value) {
+    let script = "
+        const what = arguments[0];
+        const files = what.map(([name, bytes]) => new File([Uint8Array.from(bytes ?? [])], name));
+        const items = what.map(([, bytes]) => ({
+            kind: 'file', webkitGetAsEntry: () => ({ isDirectory: bytes === null }),
+        }));
+        const event = new Event('drop', { bubbles: true, cancelable: true });
+        event.dataTransfer = { types: ['Files'], items, files };
+        document.querySelector('.drop').dispatchEvent(event);
+        return event.defaultPrevented;";
+    let taken = page
+        .client
+        .execute(script, vec![what.clone()])
+        .await
+        .unwrap();
+    assert_eq!(taken, true, "the browser does not open what is dropped");
+}
+
+/// What is said of dropped files, once it holds `words`.
+async fn said(page: &Page, words: &str) -> String {
+    let said = "document.querySelector('.file-said').innerText";
+    let there = format!("{said}.includes('{words}') && {said}");
+    let said = page.wait(&format!("`{words}` is said"), 30, &there).await;
+    said.as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn what_is_dropped_is_taken_or_refused_by_name() {
+    let dist = tiny_dist();
+    let page = open(dist.path()).await;
+    let rows = many(3).into_bytes();
+    drop_files(&page, &json!([["answers", null]])).await;
+    let words = said(&page, "folder").await;
+    assert!(words.starts_with("answers: "), "{words}");
+
+    drop_files(
+        &page,
+        &json!([["one.csv", rows], ["kept", null], ["two.csv", rows]]),
+    )
+    .await;
+    let words = said(&page, "one.csv, two.csv").await;
+    assert!(words.starts_with("kept: "), "{words}");
+    let both = "document.querySelectorAll('.job-list li').length === 2";
+    page.wait("both files are read", 30, both).await;
+
+    drop_files(&page, &json!([["nothing.csv", []]])).await;
+    said(&page, "nothing.csv: the file is empty").await;
+    // No zero among them: the control characters tell.
+    drop_files(
+        &page,
+        &json!([["tool.csv", [1, 2, 3, 200, 5, 6, 7, 14, 15]]]),
+    )
+    .await;
+    said(&page, "tool.csv: this is not text").await;
+    let jobs = "return document.querySelectorAll('.job-list li').length";
+    assert_eq!(page.run(jobs).await, 2, "what is refused leaves nothing");
+
+    let script = "
+        const event = new Event('drop', { bubbles: true, cancelable: true });
+        event.dataTransfer = { types: ['text/plain'], items: [{ kind: 'string' }], files: [] };
+        document.querySelector('.drop').dispatchEvent(event);
+        return event.defaultPrevented;";
+    assert_eq!(page.run(script).await, false, "text still goes into fields");
     page.close().await;
 }
 

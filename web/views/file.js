@@ -1,6 +1,7 @@
 // @ts-check
 /** A whole file of answers: read it, map its columns, score it, look at the results. */
 import { el } from "../dom.js";
+import { inWords } from "../error-words.js";
 import { confirmed } from "../file/confirm.js";
 import { DropZone } from "../file/drop-zone.js";
 import { JobList } from "../file/job-list.js";
@@ -49,6 +50,8 @@ class FileView {
   /** Files still to be read. @type {File[]} */
   #waiting = [];
   #reading = false;
+  /** What is said of the files dropped last. @type {(string | HTMLElement)[]} */
+  #lines = [];
   #scoring = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #soon;
@@ -106,28 +109,28 @@ class FileView {
 
   /**
    * @param {File[]} files
-   * @param {number} folders
+   * @param {string[]} folders
    */
   #take(files, folders) {
-    const lines = [];
-    if (folders > 0) lines.push(this.#app.t("file.refused.folder"));
+    if (!this.#reading) this.#lines = [];
+    const lines = this.#lines;
+    if (folders.length > 0) lines.push(this.#app.t("file.refused.folder", { names: folders.join(", ") }));
     if (files.length > 1) lines.push(this.#app.t("file.queued", { count: files.length, names: files.map(({ name }) => name).join(", ") }));
     else if (files.length === 1 && this.#reading) lines.push(this.#app.t("file.queued.behind", { name: files[0].name }));
     this.#drop?.say(lines);
     this.#waiting.push(...files);
-    if (!this.#reading) this.#readAll(lines);
+    if (!this.#reading) this.#readAll();
   }
 
-  /** @param {string[]} lines said already */
-  async #readAll(lines) {
-    await this.#opened;
+  async #readAll() {
     this.#reading = true;
+    await this.#opened;
     for (let file = this.#waiting.shift(); file; file = this.#waiting.shift()) {
       try {
         await this.#readOne(file);
       } catch (error) {
-        lines.push(this.#failure(file, error));
-        this.#drop?.say(lines);
+        this.#lines.push(this.#failure(file, error));
+        this.#drop?.say(this.#lines);
       }
     }
     this.#reading = false;
@@ -155,11 +158,12 @@ class FileView {
   /**
    * @param {File} file
    * @param {unknown} error
+   * @returns {string | HTMLElement}
    */
   #failure(file, error) {
     if (error instanceof DOMException && error.name === "AbortError") return this.#app.t("file.refused.cancelled", { name: file.name });
-    const reason = error instanceof Refusal ? told(this.#app, "refused", error) : error instanceof Error ? error.message : String(error);
-    return `${file.name}: ${reason}`;
+    const reason = error instanceof Refusal ? told(this.#app, "refused", error) : inWords(this.#app, error);
+    return el("span", {}, el("bdi", {}, file.name), ": ", reason);
   }
 
   // --- Jobs ---

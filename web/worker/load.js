@@ -5,11 +5,12 @@
  * worker, since wasm memory never shrinks.
  */
 import { chooseBackend, inEnglish, reason, requireWasm } from "../backend.js";
-import { fetchFiles, fetchManifest } from "../download.js";
+import { fetchManifest } from "../bundle-manifest.js";
+import { fetchFiles } from "../download.js";
 import { TouchstoneError } from "../protocol.js";
 import { checkLoad } from "./checks.js";
 import { watchDevices } from "./device.js";
-import { describe, fail, guard, watchBuild } from "./failure.js";
+import { describe, fail, guard, watchBuild, watchMemory } from "./failure.js";
 import { checkGolden } from "./golden.js";
 import { recall } from "./kept.js";
 import { timeBatch } from "./trial.js";
@@ -17,7 +18,7 @@ import { timeBatch } from "./trial.js";
 /**
  * @typedef {import("../protocol.js").Backend} Backend
  * @typedef {import("../backend.js").Choice} Choice
- * @typedef {import("../download.js").Manifest} Manifest
+ * @typedef {import("../bundle-manifest.js").Manifest} Manifest
  * @typedef {import("./queue.js").Job} Job
  * @typedef {import("./scorer.js").WebScorer} WebScorer
  * @typedef {import("./scorer.js").ScorerClass} ScorerClass
@@ -26,8 +27,6 @@ import { timeBatch } from "./trial.js";
  */
 
 const NAMES = { webgpu: "WebGPU", cpu: "CPU" };
-/** As the subject of "… runs". */
-const SUBJECTS = { webgpu: "WebGPU", cpu: "the CPU" };
 /** A device may hang at start or at its first shader. */
 const DEVICE_DEADLINE = 120_000;
 /** Kinds of error that lie in the bundle or the host itself: another backend would fail alike. */
@@ -92,7 +91,7 @@ function instead(failed, { adapter }, error) {
   const { kind, message } = describe(error);
   const what = kind === "network" ? "not-loaded" : kind === "check" ? "failed-check" : "not-started";
   const detail = /** @type {any} */ (error).detail ?? message.replace(/\.$/, "");
-  const why = reason(what, { failed: NAMES[failed], name: SUBJECTS[backend], detail });
+  const why = reason(what, { failed: NAMES[failed], name: NAMES[backend], detail });
   return { backend, why, adapter, open: false, last: true, notice: what === "failed-check" ? why : null };
 }
 
@@ -134,7 +133,8 @@ async function openBuild(job, backend) {
   }
   job.progress("start", `Starting the ${NAMES[backend]} build`);
   try {
-    await code.default({ module_or_path: new URL("touchstone_bg.wasm", folder) });
+    const exports = await code.default({ module_or_path: new URL("touchstone_bg.wasm", folder) });
+    watchMemory(exports?.memory);
   } catch (error) {
     const { kind, message } = describe(error);
     if (kind !== "internal") throw error;
