@@ -116,9 +116,11 @@ function checkList(what, list, limit) {
  */
 function checkText(what, text) {
   if (typeof text !== "string") throw new TouchstoneError("input", `The ${what} is missing or is not text.`);
-  const bytes = new TextEncoder().encode(text);
-  if (bytes.length > TEXT_LIMIT) {
-    const found = `${bytes.length.toLocaleString("en")} bytes (${(bytes.length / 1e6).toFixed(1)} MB)`;
+  // A character is a byte or more: what is too long by characters is not even encoded.
+  const bytes = text.length > TEXT_LIMIT ? null : new TextEncoder().encode(text);
+  if (!bytes || bytes.length > TEXT_LIMIT) {
+    const size = bytes?.length ?? text.length;
+    const found = `${bytes ? "" : "at least "}${size.toLocaleString("en")} bytes (${(size / 1e6).toFixed(1)} MB)`;
     throw new TouchstoneError("input", `The ${what} is too long: ${found}, where at most 1,000,000 bytes (1 MB) are read.`);
   }
   // Half a surrogate pair is not text for Rust: `encode` replaced it, as `toWellFormed` would.
