@@ -77,6 +77,7 @@ export class Host {
   /** Opens the frame; `secure` as the browser counts it. */
   open() {
     if (this.#frame && !this.#frame.isConnected) this.#close(left());
+    if (isSandboxed()) return Promise.reject(sandboxed());
     this.#opening ??= this.#openFrame();
     return this.#opening;
   }
@@ -280,6 +281,18 @@ function unanswered(url) {
     `No answer from ${url.href}. Either it cannot be reached, or it does not let pages of ${self.origin} embed it ` +
     "(touchstone serve --embed-origin, or embed.json), or the content security policy of this page forbids its frame (frame-src).";
   return new TouchstoneError("host", message, { retryable: true });
+}
+
+/** A page without an origin, which its frames inherit; a file has none either, but its frames do. */
+function isSandboxed() {
+  return self.origin === "null" && location.protocol !== "file:";
+}
+
+function sandboxed() {
+  const message =
+    "This page is in a sandbox without an origin of its own, where no scorer can run: add allow-same-origin beside " +
+    "allow-scripts to the sandbox attribute of its frame.";
+  return new TouchstoneError("sandbox", message);
 }
 
 function left() {

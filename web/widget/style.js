@@ -6,6 +6,7 @@
 const CSS = `
 :host {
   display: block;
+  position: relative;
   max-width: 30rem;
 }
 
@@ -38,6 +39,7 @@ const CSS = `
   --down: light-dark(#a84300, #f3a066);
   --up-soft: light-dark(#b9dbf7, #1d4b73);
   --down-soft: light-dark(#fbd0ac, #74400f);
+  position: relative;
   padding: 0.85rem 1rem;
   border: 1px solid var(--line);
   border-radius: var(--touchstone-radius, 0.75rem);
@@ -63,6 +65,11 @@ const CSS = `
 p,
 ol {
   margin: 0;
+}
+
+/* Words keep their own direction where the page has the other. */
+:is(p, button, label, .title, .range, .doubt, .note, .rounded, .anchors span) {
+  unicode-bidi: plaintext;
 }
 
 :focus-visible {
@@ -139,6 +146,7 @@ button[aria-expanded="true"] {
 .gauge svg {
   display: block;
   width: 100%;
+  direction: ltr;
 }
 
 .gauge path {
@@ -332,23 +340,17 @@ button[aria-expanded="true"] {
   line-height: 1.5;
 }
 
-/* One line */
+/* One line, where there is room for it */
 
 .compact {
   display: flex;
-  gap: 0.6rem;
+  flex-wrap: wrap;
+  gap: 0.2rem 0.6rem;
   align-items: center;
   min-height: 2.25rem;
   padding: 0.2rem 0.6rem;
   border-radius: var(--touchstone-radius, 0.4rem);
   font-size: 0.875rem;
-  white-space: nowrap;
-  overflow: hidden;
-}
-
-.compact > :is(.title, .note, .error) {
-  overflow: hidden;
-  text-overflow: ellipsis;
 }
 
 .compact .score {
