@@ -13,6 +13,7 @@ mod offline;
 mod own;
 mod page;
 mod shell;
+mod widget;
 mod worker;
 
 use std::path::Path;

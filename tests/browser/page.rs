@@ -39,6 +39,17 @@ pub struct Page {
     _one: MutexGuard<'static, ()>,
 }
 
+/// How the browser is started; nothing special by default.
+#[derive(Default)]
+pub struct Browser<'a> {
+    /// Command line flags beside the fixed ones.
+    pub flags: &'a [&'a str],
+    /// A phone's screen of so many CSS pixels; no window can be that narrow.
+    pub width: Option<u32>,
+    /// Chromium's preferences, by their dotted names.
+    pub preferences: Value,
+}
+
 impl Page {
     /// Serves `folder` and opens it in Chromium with extra `flags`.
     pub async fn open(folder: &Path, flags: &[&str]) -> Self {
@@ -48,27 +59,33 @@ impl Page {
 
     /// The same for a page that a server of its own serves.
     pub async fn open_router(router: axum::Router, flags: &[&str]) -> Self {
-        Self::start(router, flags, None).await
+        let browser = Browser {
+            flags,
+            ..Browser::default()
+        };
+        Self::start(&browser, &spawn(router).await).await
     }
 
-    /// The same on a phone's screen of `width` CSS pixels; no window can be that narrow.
+    /// The same on a phone's screen of `width` CSS pixels.
     pub async fn open_narrow(folder: &Path, width: u32) -> Self {
         let router = serve::router(folder, &[], &[]).expect("the page is built");
-        Self::start(router, &[], Some(width)).await
+        let browser = Browser {
+            width: Some(width),
+            ..Browser::default()
+        };
+        Self::start(&browser, &spawn(router).await).await
     }
 
-    async fn start(router: axum::Router, flags: &[&str], width: Option<u32>) -> Self {
+    /// Opens what is served already.
+    pub async fn start(browser: &Browser<'_>, address: &str) -> Self {
         let one = ONE.lock().await;
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}/", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, router).await });
         let profile = tempfile::tempdir().unwrap();
         let (driver, port) = start_driver();
-        let client = connect(port, profile.path(), flags, width).await;
-        client.goto(&address).await.unwrap();
+        let client = connect(port, profile.path(), browser).await;
+        client.goto(address).await.unwrap();
         Self {
             client,
-            address,
+            address: address.to_owned(),
             driver,
             profile,
             _one: one,
@@ -234,6 +251,14 @@ impl Page {
     }
 }
 
+/// Serves on a free port; the address ends in a slash.
+pub async fn spawn(router: axum::Router) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
 fn start_driver() -> (Child, u16) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -246,7 +271,7 @@ fn start_driver() -> (Child, u16) {
     (command.spawn().expect("ChromeDriver starts"), port)
 }
 
-async fn connect(port: u16, profile: &Path, flags: &[&str], width: Option<u32>) -> Client {
+async fn connect(port: u16, profile: &Path, browser: &Browser<'_>) -> Client {
     let fixed = [
         "--headless=new",
         "--no-sandbox",
@@ -259,12 +284,15 @@ async fn connect(port: u16, profile: &Path, flags: &[&str], width: Option<u32>) 
     let profile = format!("--user-data-dir={}", profile.display());
     let all: Vec<&str> = fixed
         .iter()
-        .chain(flags)
+        .chain(browser.flags)
         .copied()
         .chain([profile.as_str()])
         .collect();
     let mut options = json!({ "binary": variable("TOUCHSTONE_CHROMIUM"), "args": all });
-    if let Some(width) = width {
+    if browser.preferences.is_object() {
+        options["prefs"] = browser.preferences.clone();
+    }
+    if let Some(width) = browser.width {
         let metrics = json!({ "width": width, "height": 800, "pixelRatio": 1.0 });
         options["mobileEmulation"] = json!({ "deviceMetrics": metrics });
     }

@@ -1,20 +1,15 @@
 // @ts-check
-/** One hidden frame of a scorer's origin serves all elements of a page; it speaks as embed.js says. */
-import { PROTOCOL, TouchstoneError } from "../protocol.js";
+/** A scorer's origin, shared by all elements of a page: one frame, one model, one queue. */
+import { TouchstoneError } from "../protocol.js";
+import { Frame, gone } from "./frame.js";
 
 /**
  * @typedef {import("../protocol.js").Loaded} Loaded
  * @typedef {import("../protocol.js").Progress} Progress
+ * @typedef {import("./frame.js").CallOptions} CallOptions
  * @typedef {{ language: string, messages: Record<string, string>, titles: Record<string, string> }} HostWords
- * @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void }} CallOptions
- * @typedef {{ resolve: (value: any) => void, reject: (error: unknown) => void, onProgress?: CallOptions["onProgress"] }} Pending
  */
 
-const FRAME = "embed.html";
-/** Milliseconds that a frame may need until it answers. */
-const OPENING = 20_000;
-/** Longer silence, while something is asked for, means that the frame is dead. */
-const SILENCE = 330_000;
 /** How long the model stays loaded after the last element left: tools take elements out and in. */
 const GRACE = 60_000;
 /** Requests at once; the others wait here, where they can still be cancelled for nothing. */
@@ -39,7 +34,7 @@ export class Host {
   #users = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #leaving;
-  /** @type {HTMLIFrameElement | null} */
+  /** @type {Frame | null} */
   #frame = null;
   /** @type {Promise<{ secure: boolean }> | null} */
   #opening = null;
@@ -49,14 +44,9 @@ export class Host {
   #watchers = new Set();
   /** @type {Map<string, Promise<HostWords>>} */
   #words = new Map();
-  /** @type {Map<number, Pending>} */
-  #pending = new Map();
-  #nextId = 1;
   #active = 0;
   /** @type {(() => void)[]} */
   #waiting = [];
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #silence;
 
   /** @param {URL} url */
   constructor(url) {
@@ -71,15 +61,32 @@ export class Host {
 
   release() {
     this.#users -= 1;
-    if (this.#users === 0) this.#leaving = setTimeout(() => this.#close(left()), GRACE);
+    if (this.#users === 0) this.#leaving = setTimeout(() => this.#close(gone()), GRACE);
   }
 
-  /** Opens the frame; `secure` as the browser counts it. */
+  /** Opens the frame where it is not. @returns {Promise<{ secure: boolean }>} */
   open() {
-    if (this.#frame && !this.#frame.isConnected) this.#close(left());
     if (isSandboxed()) return Promise.reject(sandboxed());
-    this.#opening ??= this.#openFrame();
+    if (this.#frame && !this.#frame.alive) this.#close(gone());
+    this.#opening ??= this.#open();
     return this.#opening;
+  }
+
+  async #open() {
+    const frame = new Frame(this.#url);
+    this.#frame = frame;
+    try {
+      return await frame.open();
+    } catch (error) {
+      if (this.#frame === frame) this.#close(error);
+      throw error;
+    }
+  }
+
+  /** @param {unknown} error what is pending rejects with it; the next call opens a new frame */
+  #close(error) {
+    this.#frame?.close(error);
+    this.#frame = this.#opening = this.#loading = null;
   }
 
   /**
@@ -135,7 +142,7 @@ export class Host {
     await this.#turn();
     try {
       signal?.throwIfAborted();
-      return await this.#patiently(type, fields, { signal });
+      return await this.#patiently(type, fields, signal);
     } finally {
       this.#active -= 1;
       this.#waiting.shift()?.();
@@ -153,18 +160,18 @@ export class Host {
    *
    * @param {string} type
    * @param {object} fields
-   * @param {CallOptions} options
+   * @param {AbortSignal | undefined} signal
    * @returns {Promise<any>}
    */
-  async #patiently(type, fields, options) {
+  async #patiently(type, fields, signal) {
     try {
-      return await this.#request(type, fields, options);
+      return await this.#request(type, fields, { signal });
     } catch (error) {
       const { kind, wait } = /** @type {any} */ (error);
       if (kind !== "flood") throw error;
       await new Promise((resolve) => setTimeout(resolve, Number(wait) || 1000));
-      options.signal?.throwIfAborted();
-      return this.#patiently(type, fields, options);
+      signal?.throwIfAborted();
+      return this.#patiently(type, fields, signal);
     }
   }
 
@@ -174,96 +181,9 @@ export class Host {
    * @param {CallOptions} [options]
    * @returns {Promise<any>}
    */
-  #request(type, fields, { signal, onProgress } = {}) {
-    return new Promise((resolve, reject) => {
-      const id = this.#nextId++;
-      const abort = () => {
-        if (!this.#pending.delete(id)) return;
-        reject(signal?.reason);
-        this.#send({ id: this.#nextId++, type: "cancel", target: id });
-      };
-      signal?.addEventListener("abort", abort, { once: true });
-      const settled = () => signal?.removeEventListener("abort", abort);
-      this.#pending.set(id, {
-        resolve: (value) => (settled(), resolve(value)),
-        reject: (error) => (settled(), reject(error)),
-        onProgress,
-      });
-      this.#listenForSilence();
-      this.#send({ id, type, ...fields });
-    });
+  #request(type, fields, options) {
+    return this.#frame ? this.#frame.request(type, fields, options) : Promise.reject(gone());
   }
-
-  /** @param {object} message */
-  #send(message) {
-    this.#frame?.contentWindow?.postMessage({ v: PROTOCOL, ...message }, this.#url.origin);
-  }
-
-  // --- Frame ---
-
-  async #openFrame() {
-    const frame = makeFrame(new URL(FRAME, this.#url));
-    this.#frame = frame;
-    addEventListener("message", this.#receive);
-    const late = setTimeout(() => this.#close(unanswered(this.#url)), OPENING);
-    try {
-      await new Promise((resolve, reject) => {
-        this.#pending.set(0, { resolve, reject });
-        frame.addEventListener("load", resolve, { once: true });
-        (document.body ?? document.documentElement).append(frame);
-      });
-      this.#pending.delete(0);
-      return await this.#request("hello", {});
-    } catch (error) {
-      if (this.#frame === frame) this.#close(error);
-      throw error;
-    } finally {
-      clearTimeout(late);
-    }
-  }
-
-  /** @param {MessageEvent} event */
-  #receive = ({ data, origin, source }) => {
-    if (!this.#frame || source !== this.#frame.contentWindow || data?.v !== PROTOCOL) return;
-    // A frame without an origin can do nothing but say so.
-    if (origin === "null" && data.error?.kind === "sandbox") return this.#close(errorOf(data.error));
-    if (origin !== this.#url.origin) return;
-    this.#listenForSilence();
-    const pending = this.#pending.get(data.id);
-    if (!pending) return;
-    if (data.type === "progress") return pending.onProgress?.(data);
-    this.#pending.delete(data.id);
-    if (data.type === "result") pending.resolve(data.value);
-    else pending.reject(errorOf(data.error));
-  };
-
-  #listenForSilence() {
-    clearTimeout(this.#silence);
-    if (this.#pending.size > 0) this.#silence = setTimeout(() => this.#close(unanswered(this.#url)), SILENCE);
-  }
-
-  /** @param {unknown} error what is pending rejects with it; the next call opens a new frame */
-  #close(error) {
-    clearTimeout(this.#silence);
-    removeEventListener("message", this.#receive);
-    this.#frame?.remove();
-    this.#frame = this.#opening = this.#loading = null;
-    const pending = [...this.#pending.values()];
-    this.#pending.clear();
-    pending.forEach(({ reject }) => reject(error));
-  }
-}
-
-/** @param {URL} url */
-function makeFrame(url) {
-  const frame = document.createElement("iframe");
-  frame.title = "Touchstone";
-  frame.tabIndex = -1;
-  frame.setAttribute("aria-hidden", "true");
-  // By the object model: a style attribute is what a strict page forbids.
-  frame.style.setProperty("display", "none", "important");
-  frame.src = url.href;
-  return frame;
 }
 
 /** @param {string | URL} src */
@@ -273,14 +193,6 @@ function folderOf(src) {
     throw new TouchstoneError("host", `“${src}” is no address of a scorer, such as "https://scorer.example/touchstone/".`);
   }
   return new URL(url.pathname.endsWith("/") ? "./" : `${url.pathname}/`, url);
-}
-
-/** @param {URL} url */
-function unanswered(url) {
-  const message =
-    `No answer from ${url.href}. Either it cannot be reached, or it does not let pages of ${self.origin} embed it ` +
-    "(touchstone serve --embed-origin, or embed.json), or the content security policy of this page forbids its frame (frame-src).";
-  return new TouchstoneError("host", message, { retryable: true });
 }
 
 /** A page without an origin, which its frames inherit; a file has none either, but its frames do. */
@@ -293,16 +205,6 @@ function sandboxed() {
     "This page is in a sandbox without an origin of its own, where no scorer can run: add allow-same-origin beside " +
     "allow-scripts to the sandbox attribute of its frame.";
   return new TouchstoneError("sandbox", message);
-}
-
-function left() {
-  return new TouchstoneError("host", "The frame of the scorer was taken out of the page.", { retryable: true });
-}
-
-/** @param {any} error */
-function errorOf({ kind, message, retryable, ...more } = {}) {
-  const made = new TouchstoneError(String(kind), String(message), { retryable: Boolean(retryable) });
-  return Object.assign(made, more);
 }
 
 /**
