@@ -59,7 +59,8 @@ function painted(text, sentences, words) {
     return [between, paint(text.slice(sentence.start, end), sentence, words)];
   });
   const label = words.t("explain.painted");
-  const attributes = { class: "text", dir: "auto", lang: languageOf(text) || undefined, role: "group", "aria-label": label };
+  // Long texts scroll, by keyboard too.
+  const attributes = { class: "text", tabindex: 0, dir: "auto", lang: languageOf(text) || undefined, role: "group", "aria-label": label };
   return [
     el("div", attributes, ...pieces, text.slice(end)),
     el("p", { class: "note" }, words.t("explain.caution")),

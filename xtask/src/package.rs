@@ -99,6 +99,10 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sizes;
+
+    /// Bytes of all scripts after gzip: what a tool adds to its own page.
+    const BUDGET: u64 = 35_000;
 
     #[test]
     fn values_and_types_are_imports() {
@@ -140,6 +144,11 @@ mod tests {
             "{names:?}"
         );
         assert!(!read(&package.join("package.json")).unwrap().contains(UNSET));
+        let scripts = files
+            .iter()
+            .filter(|file| file.extension() == Some("js".as_ref()));
+        let size: u64 = scripts.map(|file| sizes::gzip_size(file).unwrap()).sum();
+        assert!(size < BUDGET, "{size} bytes after gzip, budget {BUDGET}");
         place::remove_tree(&package).unwrap();
     }
 }
