@@ -9,7 +9,7 @@ const LABEL_RADIUS = 125;
 /** Labels closer than this, in points of the scale, would touch. */
 const APART = 0.9;
 
-/** @typedef {import("./app.js").App} App */
+/** @typedef {import("./words.js").Speaker} Speaker */
 
 /**
  * Draws the score on a dial: the arc, a tick each point, the interval with its ends named, the
@@ -17,7 +17,7 @@ const APART = 0.9;
  *
  * @param {HTMLElement} target
  * @param {import("./protocol.js").TimedScore | null} result `null` leaves the dial without a hand
- * @param {App} app
+ * @param {Speaker} app
  */
 export function drawGauge(target, result, app) {
   target.replaceChildren(
@@ -35,7 +35,7 @@ export function drawGauge(target, result, app) {
 
 /**
  * @param {import("./protocol.js").TimedScore} result
- * @param {App} app
+ * @param {Speaker} app
  */
 function labelOf({ score, members, interval }, app) {
   const parts = [app.t("answer.dial", { score: app.number(score, 1) })];
@@ -49,7 +49,7 @@ function labelOf({ score, members, interval }, app) {
 
 /**
  * @param {[number, number]} range
- * @param {App} app
+ * @param {Speaker} app
  */
 export function rangeOf([low, high], app) {
   return { low: app.number(low, 1), high: app.number(high, 1) };
@@ -97,7 +97,7 @@ function ticks() {
  * The numbers around the dial: the interval's ends first, then 0, 5 and 10 where there is room.
  *
  * @param {import("./protocol.js").TimedScore | null} result
- * @param {App} app
+ * @param {Speaker} app
  */
 function scaleOf(result, app) {
   const [low, high] = result?.interval ?? [];

@@ -11,6 +11,7 @@
  */
 import { el } from "./dom.js";
 import { TouchstoneError } from "./protocol.js";
+import { Words } from "./words.js";
 
 /** The languages of the page by tag, each under its own name. */
 export const LANGUAGES = /** @type {Record<string, string>} */ ({
@@ -18,21 +19,21 @@ export const LANGUAGES = /** @type {Record<string, string>} */ ({
   hi: "हिन्दी",
 });
 
-/** @typedef {Record<string, string | number>} Values */
+/** @typedef {import("./words.js").Values} Values */
 
 /** Attributes that carry a key, and what the message becomes. */
 const ATTRIBUTES = { "data-t-label": "aria-label", "data-t-placeholder": "placeholder", "data-t-title": "title" };
 
 /** The messages of one language at a time. */
 export class I18n {
-  language = "en";
-  /** @type {Record<string, string>} */
-  #messages = {};
-  /** Whether there are words yet; until then every message is empty. */
-  #ready = false;
-  #plural = new Intl.PluralRules("en");
+  /** @type {Words | null} until there are words, every message is empty */
+  #words = null;
   /** @type {WeakMap<Element, Values>} of the elements that `say` filled, for a change of language */
   #values = new WeakMap();
+
+  get language() {
+    return this.#words?.language ?? "en";
+  }
 
   /**
    * Loads a language and puts the page's static markup into it.
@@ -40,12 +41,9 @@ export class I18n {
    * @param {string} language a key of `LANGUAGES`
    */
   async use(language) {
-    this.#messages = await fetchMessages(language);
-    this.#ready = true;
-    this.language = language;
-    this.#plural = new Intl.PluralRules(language);
+    this.#words = new Words(language, await fetchMessages(language));
     document.documentElement.lang = language;
-    document.documentElement.dir = this.#messages["shell.direction"] ?? "ltr";
+    document.documentElement.dir = this.find("shell.direction") ?? "ltr";
     this.translate(document.documentElement);
   }
 
@@ -55,29 +53,13 @@ export class I18n {
    * @param {string} key
    * @param {Values} [values]
    */
-  t(key, values = {}) {
-    if (!this.#ready) return "";
-    const text = this.#messages[this.#form(key, values)] ?? this.#messages[key] ?? key;
-    return text.replace(/\{(\w+)\}/g, (whole, name) => {
-      const value = values[name];
-      if (value === undefined) return whole;
-      return typeof value === "number" ? this.number(value) : value;
-    });
+  t(key, values) {
+    return this.#words?.t(key, values) ?? "";
   }
 
   /** @param {string} key @returns {string | undefined} the message, where the language has it */
   find(key) {
-    return this.#messages[key];
-  }
-
-  /**
-   * @param {string} key
-   * @param {Values} values
-   */
-  #form(key, { count }) {
-    if (typeof count !== "number") return key;
-    const form = `${key}.${this.#plural.select(count)}`;
-    return form in this.#messages ? form : `${key}.other`;
+    return this.#words?.find(key);
   }
 
   /**
@@ -85,8 +67,7 @@ export class I18n {
    * @param {number} [digits] after the point, always; without it up to three, as needed
    */
   number(value, digits) {
-    const fixed = { minimumFractionDigits: digits, maximumFractionDigits: digits };
-    return new Intl.NumberFormat(this.language, digits === undefined ? {} : fixed).format(value);
+    return (this.#words ?? new Words("en", {})).number(value, digits);
   }
 
   /**
@@ -150,7 +131,7 @@ export function chooseLanguage(stored, wanted) {
  * @param {string} language
  * @returns {Promise<Record<string, string>>}
  */
-async function fetchMessages(language) {
+export async function fetchMessages(language) {
   const file = `messages/${language}.json`;
   const response = await fetch(new URL(file, import.meta.url)).catch(() => null);
   if (!response?.ok) {

@@ -21,6 +21,8 @@ const VERSION = "unbuilt";
 const PREFIX = `touchstone-page ${new URL("./", self.location.href).pathname} `;
 const CACHE = PREFIX + VERSION;
 const LIST = "files.json";
+/** What who hosts the page may change at any time; the header of embed.html says who may embed it. */
+const FRESH = ["bundles.json", "embed.json", "embed.html"];
 
 /**
  * @typedef {{ path: string, bytes: number, sha256: string }} Listed
@@ -112,7 +114,7 @@ function pathOf({ method, url }) {
   const [address] = url.split(/[?#]/);
   if (method !== "GET" || !address.startsWith(home)) return null;
   const path = decodeURI(address.slice(home.length)) || "index.html";
-  return /^models?\//.test(path) || path === "bundles.json" || path === LIST ? null : path;
+  return /^models?\//.test(path) || FRESH.includes(path) || path === LIST ? null : path;
 }
 
 /**

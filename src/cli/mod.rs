@@ -2,6 +2,7 @@
 
 pub mod args;
 mod embed;
+mod embedders;
 mod eval;
 pub mod fetch;
 pub mod forms;

@@ -1,6 +1,6 @@
 //! A small static server for the built page: this machine only, unless told otherwise.
 
-use std::future::{Future, ready};
+use std::future::Future;
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use axum::extract::Request;
 use axum::handler::HandlerWithoutStateExt;
 use axum::http::uri::Authority;
 use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri, Version, header};
-use axum::middleware::{Next, from_fn, map_response};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
 use tower_http::CompressionLevel;
@@ -19,13 +19,14 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
 use tower_http::services::ServeDir;
 
+use super::embedders::Embedders;
 use super::hosted;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What the page may load and run; who may embed it is appended.
 const CONTENT_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
      style-src 'self'; img-src 'self' data:; connect-src 'self'; worker-src 'self'; \
-     base-uri 'none'; form-action 'none'; object-src 'none'; frame-ancestors ";
+     base-uri 'none'; form-action 'none'; object-src 'none'";
 /// Types worth compressing; the weights, `application/octet-stream`, are not among them.
 const COMPRESSED: [&str; 5] = [
     "text/",
@@ -61,9 +62,10 @@ pub struct ServeArgs {
     /// with the folder's name, and listed in `bundles.json`.
     #[arg(long = "bundle", value_name = "DIR")]
     pub bundles: Vec<PathBuf>,
-    /// Origin that may embed the page in a frame (`scheme://host:port`, the port optional, or `'self'`); repeatable.
-    #[arg(long = "frame-ancestor", value_name = "ORIGIN")]
-    pub frame_ancestors: Vec<String>,
+    /// Origin whose pages may embed the scorer (`scheme://host:port`, the port optional; `self` for
+    /// this page's own, `null` for files); repeatable, nobody by default. Makes `embed.json`.
+    #[arg(long = "embed-origin", value_name = "ORIGIN")]
+    pub embed_origins: Vec<String>,
 }
 
 /// Serves the folder until Ctrl-C or SIGTERM; prints the address once it listens.
@@ -81,21 +83,23 @@ pub fn run(args: &ServeArgs) -> Result<()> {
 /// # Errors
 /// `Io` when the folder is missing or has no `index.html`, `Input` naming a bad origin or a bundle
 /// that cannot be served.
-pub fn router(folder: &Path, bundles: &[PathBuf], frame_ancestors: &[String]) -> Result<Router> {
-    let local = files(folder, bundles)?.layer(from_fn(refuse_foreign_hosts));
-    with_headers(local, frame_ancestors)
+pub fn router(folder: &Path, bundles: &[PathBuf], embed_origins: &[String]) -> Result<Router> {
+    let embedders = Embedders::new(embed_origins)?;
+    let local = files(folder, bundles, &embedders)?.layer(from_fn(refuse_foreign_hosts));
+    with_headers(local, embedders)
 }
 
 /// The same for an address that others can reach under names unknown here.
 fn open_router(args: &ServeArgs) -> Result<Router> {
-    with_headers(files(&args.folder, &args.bundles)?, &args.frame_ancestors)
+    let embedders = Embedders::new(&args.embed_origins)?;
+    with_headers(files(&args.folder, &args.bundles, &embedders)?, embedders)
 }
 
 async fn serve(args: &ServeArgs) -> Result<()> {
     let listener = bind(&args.host, args.port).await?;
     let address = listener.local_addr().map_err(failed)?;
     let router = if address.ip().to_canonical().is_loopback() {
-        router(&args.folder, &args.bundles, &args.frame_ancestors)?
+        router(&args.folder, &args.bundles, &args.embed_origins)?
     } else {
         eprintln!(
             "warning: --host {} lets everybody on the network open this page",
@@ -163,7 +167,7 @@ fn failed(error: std::io::Error) -> Error {
 }
 
 /// The folder's files, precompressed where a `.br` or `.gz` stands beside them.
-fn files(folder: &Path, bundles: &[PathBuf]) -> Result<Router> {
+fn files(folder: &Path, bundles: &[PathBuf], embedders: &Embedders) -> Result<Router> {
     if !folder.join("index.html").is_file() {
         let message = format!(
             "there is no index.html in {}; build the page with `cargo xtask build`, \
@@ -179,6 +183,7 @@ fn files(folder: &Path, bundles: &[PathBuf]) -> Result<Router> {
         .quality(CompressionLevel::Fastest)
         .compress_when(SizeAbove::new(COMPRESSED_ABOVE).and(is_compressible));
     Ok(hosted::routes(folder, bundles)?
+        .merge(embedders.routes()?)
         .fallback_service(files.not_found_service(NOT_FOUND.into_service()))
         .layer(compression)
         .layer(from_fn(screen)))
@@ -245,78 +250,37 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// Puts the security headers on every answer.
-fn with_headers(router: Router, frame_ancestors: &[String]) -> Result<Router> {
-    let headers = security_headers(frame_ancestors)?;
-    Ok(router.layer(map_response(move |mut response: Response| {
-        response.headers_mut().extend(headers.clone());
-        ready(response)
+fn with_headers(router: Router, embedders: Embedders) -> Result<Router> {
+    let fixed = security_headers(&embedders)?;
+    Ok(router.layer(from_fn(move |request: Request, next: Next| {
+        let mut headers = fixed.clone();
+        if let Some(origin) = embedders.allowed(request.headers()) {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        }
+        async move {
+            let mut response = next.run(request).await;
+            response.headers_mut().extend(headers);
+            response
+        }
     })))
 }
 
-fn security_headers(frame_ancestors: &[String]) -> Result<HeaderMap> {
-    let policy = content_policy(frame_ancestors)?;
-    let resources = if frame_ancestors.is_empty() {
-        "same-origin"
-    } else {
-        "cross-origin"
-    };
+fn security_headers(embedders: &Embedders) -> Result<HeaderMap> {
+    let policy = format!("{CONTENT_POLICY}{}", embedders.frame_ancestors());
+    let policy = HeaderValue::from_str(&policy)
+        .map_err(|error| Error::new(ErrorKind::Input, format!("--embed-origin: {error}")))?;
     let fixed = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
-        (
-            header::HeaderName::from_static("cross-origin-resource-policy"),
-            resources,
-        ),
         (header::CACHE_CONTROL, "no-cache"),
-        (header::VARY, "accept-encoding"),
+        (header::VARY, "accept-encoding, origin"),
     ];
     let fixed = fixed.map(|(name, value)| (name, HeaderValue::from_static(value)));
-    Ok(HeaderMap::from_iter(
-        fixed
-            .into_iter()
-            .chain([(header::CONTENT_SECURITY_POLICY, policy)]),
-    ))
-}
-
-fn content_policy(frame_ancestors: &[String]) -> Result<HeaderValue> {
-    if let Some(wrong) = frame_ancestors.iter().find(|origin| !is_origin(origin)) {
-        let message = format!(
-            "--frame-ancestor {wrong:?} is no origin: expected scheme://host or \
-             scheme://host:port (no path, no wildcard), or 'self'"
-        );
-        return Err(Error::new(ErrorKind::Input, message));
-    }
-    let list = match frame_ancestors {
-        [] => "'none'".to_owned(),
-        origins => origins.join(" "),
-    };
-    let policy = HeaderValue::from_str(&format!("{CONTENT_POLICY}{list}"));
-    policy.map_err(|error| Error::new(ErrorKind::Input, format!("--frame-ancestor: {error}")))
-}
-
-/// `'self'`, or the `scheme://host[:port]` of CSP's host-source (w3.org/TR/CSP3), which has
-/// neither user names nor IPv6 addresses; nothing in it can end a directive or a header.
-fn is_origin(text: &str) -> bool {
-    let Some((scheme, rest)) = text.split_once("://") else {
-        return text == "'self'";
-    };
-    let (host, port) = rest
-        .split_once(':')
-        .map_or((rest, None), |(host, port)| (host, Some(port)));
-    scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-        && scheme
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
-        && host.split('.').all(is_label)
-        && port.is_none_or(is_port)
-}
-
-fn is_label(label: &str) -> bool {
-    !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-}
-
-fn is_port(port: &str) -> bool {
-    port.chars().all(|c| c.is_ascii_digit()) && port.parse::<u16>().is_ok()
+    let resources = header::HeaderName::from_static("cross-origin-resource-policy");
+    Ok(HeaderMap::from_iter(fixed.into_iter().chain([
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (resources, embedders.resource_policy()),
+    ])))
 }
 
 #[cfg(test)]
@@ -338,7 +302,7 @@ mod tests {
     }
 
     impl Site {
-        fn new(frame_ancestors: &[&str]) -> Self {
+        fn new(embed_origins: &[&str]) -> Self {
             let above = tempfile::tempdir().unwrap();
             let folder = above.path().join("dist");
             std::fs::create_dir_all(folder.join("wasm")).unwrap();
@@ -356,7 +320,7 @@ mod tests {
             ] {
                 std::fs::write(folder.join(name), bytes).unwrap();
             }
-            let origins: Vec<String> = frame_ancestors.iter().map(|&o| o.to_owned()).collect();
+            let origins: Vec<String> = embed_origins.iter().map(|&o| o.to_owned()).collect();
             let address = spawn(router(&folder, &[], &origins).unwrap());
             Self { address, above }
         }
@@ -468,8 +432,9 @@ mod tests {
     }
 
     #[test]
-    fn listed_origins_may_embed_the_page() {
-        let answer = Site::new(&["'self'", "https://a.example:8443"]).ask("GET /");
+    fn listed_origins_may_embed_the_page_and_load_its_scripts() {
+        let site = Site::new(&["self", "https://a.example:8443"]);
+        let answer = site.ask("GET /page.js\nOrigin: https://a.example:8443");
         let policy = answer.header("content-security-policy").unwrap();
         assert!(
             policy.ends_with("; frame-ancestors 'self' https://a.example:8443"),
@@ -479,29 +444,23 @@ mod tests {
             answer.header("cross-origin-resource-policy"),
             Some("cross-origin")
         );
+        let allowed = "access-control-allow-origin";
+        assert_eq!(answer.header(allowed), Some("https://a.example:8443"));
+        let other = site.ask("GET /page.js\nOrigin: https://b.example");
+        assert_eq!(other.header(allowed), None);
+        let list: serde_json::Value =
+            serde_json::from_slice(&site.ask("GET /embed.json").body).unwrap();
+        let expected = serde_json::json!({ "origins": ["self", "https://a.example:8443"] });
+        assert_eq!(list, expected);
     }
 
     #[test]
-    fn anything_but_an_origin_is_refused_by_name() {
+    fn a_list_written_by_hand_is_served_where_none_is_given() {
         let site = Site::new(&[]);
-        let folder = site.above.path().join("dist");
-        for wrong in [
-            "*",
-            "self",
-            "a.example",
-            "https://",
-            "https://*.a.example",
-            "https://a.example/",
-            "https://a.example:70000",
-            "https://a.example:",
-            "https://me@a.example",
-            "https://a.example; script-src *",
-            "https://a.example\r\nX: y",
-        ] {
-            let error = router(&folder, &[], &[wrong.to_owned()]).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Input);
-            assert!(error.to_string().contains(&format!("{wrong:?}")), "{error}");
-        }
+        assert_eq!(site.ask("GET /embed.json").status(), 404);
+        let file = site.above.path().join("dist/embed.json");
+        std::fs::write(file, "{}").unwrap();
+        assert_eq!(site.ask("GET /embed.json").body, b"{}");
     }
 
     #[test]
@@ -635,7 +594,7 @@ mod tests {
             host: "127.0.0.1".into(),
             port,
             bundles: Vec::new(),
-            frame_ancestors: Vec::new(),
+            embed_origins: Vec::new(),
         };
         let error = run(&args).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Io);

@@ -14,7 +14,7 @@ const NARROW: u32 = 320;
 
 impl Page {
     /// What axe-core finds wrong, one line each.
-    async fn violations(&self) -> Vec<Value> {
+    pub async fn violations(&self) -> Vec<Value> {
         if self.run("return typeof axe").await != "object" {
             self.run(AXE).await;
         }

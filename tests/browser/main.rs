@@ -5,16 +5,17 @@
 
 mod access;
 mod architectures;
+mod browser;
 mod calibration;
 #[path = "../common/mod.rs"]
 mod common;
-mod engine;
 mod file;
 mod insight;
 mod offline;
 mod own;
 mod page;
 mod shell;
+mod widget;
 mod worker;
 
 use std::path::Path;

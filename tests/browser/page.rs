@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
 use touchstone::cli::serve;
 
+use crate::browser::{Browser, Engine};
 use crate::common;
-use crate::engine::Engine;
 
 /// One browser at a time: two cores do not carry more.
 static ONE: Mutex<()> = Mutex::const_new(());
@@ -48,34 +48,42 @@ impl Page {
 
     /// The same for a page that a server of its own serves.
     pub async fn open_router(router: axum::Router, flags: &[&str]) -> Self {
-        let (flags, width) = (flags.to_vec(), None);
-        Self::start(router, Engine::Chromium { flags, width }).await
+        let browser = Browser {
+            flags,
+            ..Browser::default()
+        };
+        Self::start(&browser, &spawn(router).await).await
     }
 
-    /// The same on a phone's screen of `width` CSS pixels; no window can be that narrow.
+    /// The same on a phone's screen of `width` CSS pixels.
     pub async fn open_narrow(folder: &Path, width: u32) -> Self {
         let router = serve::router(folder, &[], &[]).expect("the page is built");
-        let (flags, width) = (Vec::new(), Some(width));
-        Self::start(router, Engine::Chromium { flags, width }).await
+        let browser = Browser {
+            width: Some(width),
+            ..Browser::default()
+        };
+        Self::start(&browser, &spawn(router).await).await
     }
 
     /// Serves `folder` and opens it in Firefox.
     pub async fn open_firefox(folder: &Path) -> Self {
         let router = serve::router(folder, &[], &[]).expect("the page is built");
-        Self::start(router, Engine::Firefox).await
+        let browser = Browser {
+            engine: Engine::Firefox,
+            ..Browser::default()
+        };
+        Self::start(&browser, &spawn(router).await).await
     }
 
-    async fn start(router: axum::Router, engine: Engine<'_>) -> Self {
+    /// Opens what is served already.
+    pub async fn start(browser: &Browser<'_>, address: &str) -> Self {
         let one = ONE.lock().await;
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}/", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, router).await });
         let profile = tempfile::tempdir().unwrap();
-        let (driver, client) = engine.start(profile.path()).await;
-        client.goto(&address).await.unwrap();
+        let (driver, client) = browser.start(profile.path()).await;
+        client.goto(address).await.unwrap();
         Self {
             client,
-            address,
+            address: address.to_owned(),
             driver,
             profile,
             _one: one,
@@ -239,6 +247,14 @@ impl Page {
         let _ = self.driver.wait();
         drop(self.profile);
     }
+}
+
+/// Serves on a free port; the address ends in a slash.
+pub async fn spawn(router: axum::Router) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
 }
 
 pub fn dist() -> PathBuf {

@@ -346,7 +346,10 @@ async fn errors_are_told_in_the_pages_language_above_their_own_words() {
     let hindi = page.run(headline).await;
     assert!(hindi.as_str().unwrap().contains("मॉडल"), "{hindi}");
     let shown = page.text("#error").await;
-    assert!(shown.contains("डाउनलोड") && shown.contains("SHA-256"), "{shown}");
+    assert!(
+        shown.contains("डाउनलोड") && shown.contains("SHA-256"),
+        "{shown}"
+    );
     page.close().await;
 }
 

@@ -42,9 +42,16 @@ fn relative(page: &Path, file: &Path) -> Result<String> {
 }
 
 /// Models are kept and checked by their own manifests; the service worker names the list, so it
-/// cannot be in it. Packed copies and half-built files are never asked for by name.
+/// cannot be in it. Who hosts decides about the bundles and the embedding pages, at any time.
+/// Packed copies and half-built files are never asked for by name.
 fn is_listed(path: &str) -> bool {
-    let apart = [LIST, SERVICE_WORKER, "bundles.json"];
+    let apart = [
+        LIST,
+        SERVICE_WORKER,
+        "bundles.json",
+        "embed.json",
+        "embed.html",
+    ];
     let folders = ["model/", "models/"];
     !(apart.contains(&path)
         || folders.iter().any(|folder| path.starts_with(folder))

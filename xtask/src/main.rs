@@ -5,6 +5,7 @@ mod check;
 mod files;
 mod model;
 mod options;
+mod package;
 mod page;
 mod place;
 mod process;
@@ -51,6 +52,7 @@ fn run(command: Command) -> Result<()> {
         Command::SetupBrowser => browser::run()?,
         Command::Complete => page::complete()?,
         Command::ListFiles { page } => files::list(&page)?,
+        Command::Widget => package::run()?,
     }
     Ok(())
 }

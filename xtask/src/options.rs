@@ -22,6 +22,7 @@ cargo xtask COMMAND
             one wasm file, into dist/wasm/
   list-files DIR
             the service worker's list of a page's files, after changes by hand
+  widget    the element <touchstone-scorer> as an npm package, into target/widget
   setup-browser
             find Chromium, Firefox and their drivers, or install them (browsers with apt where
             run as root)
@@ -72,6 +73,8 @@ pub enum Command {
     SetupBrowser,
     /// Trunk's `post_build` hook; not for people.
     Complete,
+    /// Lay out the element's npm package.
+    Widget,
     /// Lists a page's files for its service worker: after changes by hand, and for the tests.
     ListFiles {
         /// The page's folder.
@@ -101,6 +104,7 @@ pub fn parse(args: impl Iterator<Item = String>) -> Result<Command, String> {
         },
         Some("test-gpu") => Command::TestGpu,
         Some("setup-browser") => Command::SetupBrowser,
+        Some("widget") => Command::Widget,
         Some("complete") => Command::Complete,
         Some("list-files") => Command::ListFiles {
             page: rest

@@ -71,7 +71,8 @@ fn is_text_or_code(file: &Path) -> bool {
         .is_some_and(|kind| KINDS.contains(&kind))
 }
 
-fn gzip_size(file: &Path) -> Result<u64> {
+/// Bytes of a file as a server sends it.
+pub fn gzip_size(file: &Path) -> Result<u64> {
     let source = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
     let mut zip = GzEncoder::new(Counter(0), Compression::best());
     io::copy(&mut BufReader::new(source), &mut zip)

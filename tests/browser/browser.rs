@@ -10,23 +10,32 @@ use serde_json::{Value, json};
 
 use crate::page::variable;
 
-/// A browser, without a window.
-pub enum Engine<'a> {
-    /// Chromium with extra `flags`, on a phone's screen of `width` CSS pixels where one is given.
-    Chromium {
-        flags: Vec<&'a str>,
-        width: Option<u32>,
-    },
-    /// Firefox as it comes.
+/// Which browser.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    #[default]
+    Chromium,
     Firefox,
 }
 
-impl Engine<'_> {
+/// How a browser is started, without a window; Chromium with nothing special by default.
+#[derive(Default)]
+pub struct Browser<'a> {
+    pub engine: Engine,
+    /// Chromium's command line flags beside the fixed ones.
+    pub flags: &'a [&'a str],
+    /// A phone's screen of so many CSS pixels, in Chromium; no window can be that narrow.
+    pub width: Option<u32>,
+    /// Chromium's preferences, by their dotted names.
+    pub preferences: Value,
+}
+
+impl Browser<'_> {
     /// Starts the driver, and by it the browser; Chromium keeps its data in `profile`.
     pub async fn start(&self, profile: &Path) -> (Child, Client) {
-        let driver = variable(match self {
-            Self::Chromium { .. } => "TOUCHSTONE_CHROMEDRIVER",
-            Self::Firefox => "TOUCHSTONE_GECKODRIVER",
+        let driver = variable(match self.engine {
+            Engine::Chromium => "TOUCHSTONE_CHROMEDRIVER",
+            Engine::Firefox => "TOUCHSTONE_GECKODRIVER",
         });
         let port = free_port();
         let running = Command::new(&driver)
@@ -39,9 +48,9 @@ impl Engine<'_> {
     }
 
     async fn connect(&self, port: u16, profile: &Path) -> Client {
-        let mut capabilities = match self {
-            Self::Chromium { flags, width } => chromium(flags, *width, profile),
-            Self::Firefox => json!({
+        let mut capabilities = match self.engine {
+            Engine::Chromium => self.chromium(profile),
+            Engine::Firefox => json!({
                 "moz:firefoxOptions": { "binary": variable("TOUCHSTONE_FIREFOX"), "args": ["-headless"] },
             }),
         };
@@ -62,27 +71,30 @@ impl Engine<'_> {
         }
         panic!("the browser does not start by its driver on port {port}: {refusal:?}");
     }
-}
 
-fn chromium(flags: &[&str], width: Option<u32>, profile: &Path) -> Value {
-    const FIXED: [&str; 7] = [
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--no-first-run",
-        "--window-size=1280,1100",
-    ];
-    let profile = format!("--user-data-dir={}", profile.display());
-    let flags = FIXED.iter().chain(flags).copied();
-    let flags: Vec<&str> = flags.chain([profile.as_str()]).collect();
-    let mut options = json!({ "binary": variable("TOUCHSTONE_CHROMIUM"), "args": flags });
-    if let Some(width) = width {
-        let metrics = json!({ "width": width, "height": 800, "pixelRatio": 1.0 });
-        options["mobileEmulation"] = json!({ "deviceMetrics": metrics });
+    fn chromium(&self, profile: &Path) -> Value {
+        const FIXED: [&str; 7] = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--no-first-run",
+            "--window-size=1280,1100",
+        ];
+        let profile = format!("--user-data-dir={}", profile.display());
+        let flags = FIXED.iter().chain(self.flags).copied();
+        let flags: Vec<&str> = flags.chain([profile.as_str()]).collect();
+        let mut options = json!({ "binary": variable("TOUCHSTONE_CHROMIUM"), "args": flags });
+        if self.preferences.is_object() {
+            options["prefs"] = self.preferences.clone();
+        }
+        if let Some(width) = self.width {
+            let metrics = json!({ "width": width, "height": 800, "pixelRatio": 1.0 });
+            options["mobileEmulation"] = json!({ "deviceMetrics": metrics });
+        }
+        json!({ "goog:chromeOptions": options })
     }
-    json!({ "goog:chromeOptions": options })
 }
 
 fn free_port() -> u16 {

@@ -1,0 +1,7 @@
+// @ts-check
+/** Defines `<touchstone-scorer>`. */
+import { TouchstoneScorer } from "./widget.js";
+
+export * from "./widget.js";
+
+if (!customElements.get("touchstone-scorer")) customElements.define("touchstone-scorer", TouchstoneScorer);
