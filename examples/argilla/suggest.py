@@ -33,7 +33,7 @@ def arguments():
     parser.add_argument("--workspace", help="the first one when left out")
     parser.add_argument("--create", action="store_true", help="make the dataset, with the widget as a field")
     parser.add_argument("--host", default=HOST, help="where the widget comes from (with --create)")
-    parser.add_argument("--advanced", action="store_true", help="the widget in advanced mode (with --create)")
+    parser.add_argument("--basic", action="store_true", help="the Handlebars form of the widget (with --create)")
     parser.add_argument("--question", default="score", help="the rating question that gets the suggestion")
     parser.add_argument("--scale", help="WORST-BEST of that question where it is not 0-10, such as 1-5")
     parser.add_argument("--id", default="id", help="the field of the file that holds the record's id")
@@ -99,7 +99,7 @@ def suggestion_of(score, question, scale):
 
 
 def create(client, args):
-    template = (HERE / ("field-advanced.html" if args.advanced else "field.html")).read_text(encoding="utf-8")
+    template = (HERE / ("field.html" if args.basic else "field-advanced.html")).read_text(encoding="utf-8")
     settings = rg.Settings(
         guidelines="How well does the answer do on the metric? 0 is the worst, 10 the best.",
         fields=[
@@ -110,13 +110,20 @@ def create(client, args):
                 "touchstone",
                 title="Touchstone",
                 template=template.replace(HOST, args.host.rstrip("/")),
-                advanced_mode=args.advanced,
+                advanced_mode=not args.basic,
             ),
         ],
         questions=[rg.RatingQuestion(args.question, values=list(range(11)), title="Score")],
         metadata=[make() for make in METADATA],
     )
     return rg.Dataset(args.dataset, workspace=args.workspace, settings=settings, client=client).create()
+
+
+def needs_advanced(found):
+    """Handlebars cannot hand over a metric of one's own."""
+    own = [number for number, row in found if first(row, "metric_description", "definition")]
+    if own:
+        sys.exit(f"line {own[0]} defines a metric of its own, which only the advanced form can show: leave --basic out")
 
 
 def fields_of(row):
@@ -145,6 +152,8 @@ def add_metadata(dataset):
 def main():
     args = arguments()
     found = list(rows(args.file))
+    if args.create and args.basic:
+        needs_advanced(found)
     client = rg.Argilla()
     if args.create:
         dataset = create(client, args)
@@ -164,6 +173,9 @@ def main():
             continue
         record = records[name] or rg.Record(id=name, fields=fields_of(row))
         if score is not None:
+            older = [key for key in record.metadata if key.startswith("touchstone_")]
+            for key in older:
+                del record.metadata[key]
             record.metadata.update(metadata_of(score))
             record.suggestions.add(suggestion_of(score, question, args.scale))
         written.append(record)

@@ -3,7 +3,8 @@
     prodigy touchstone.rate answers_rated answers.jsonl --metric fairness -F recipe.py
 
 Each line of the source has `prompt` and `response`, and may have `system`, `metric` and `definition`.
-The score is written into the task as `score`, with `touchstone` (interval, "not sure", model) beside it.
+The score is written into the task as `score`, with `touchstone` (interval, "not sure", model) beside it,
+and the annotator's own one, set in the card, as `rating`.
 """
 
 from pathlib import Path
@@ -45,7 +46,5 @@ def rate(dataset, source, metric="task_completion_rate", host=HOST):
             "blocks": [{"view_id": "html", "html_template": text("touchstone.html")}],
             "javascript": text("touchstone.js").replace(HOST, host),
             "global_css": text("touchstone.css"),
-            # A task whose score is still on its way is not answered by mistake.
-            "instant_submit": False,
         },
     }

@@ -1,9 +1,8 @@
-// What `recipe.py` puts into Prodigy's "javascript": one scorer for all tasks.
+// What `recipe.py` gives to Prodigy as "javascript": one scorer for all tasks.
 (() => {
   const HOST = "https://touchstone.example.org/";
-  const scorer = document.createElement("touchstone-scorer");
-  scorer.setAttribute("src", HOST);
   import(`${HOST}widget-define.js`);
+  const scorer = document.createElement("touchstone-scorer");
 
   /** The task that the scorer was given: Prodigy tells of every change, also of our own. */
   let asked;
@@ -12,7 +11,7 @@
     const { content } = window.prodigy;
     const place = document.querySelector("#touchstone");
     if (!content || !place) return;
-    // Prodigy draws its blocks anew as it likes.
+    // Prodigy may have drawn its blocks anew.
     if (scorer.parentNode !== place) place.append(scorer);
     if (asked === content._task_hash) return;
     asked = content._task_hash;
@@ -20,12 +19,17 @@
     scorer.task = { metric, ...(definition && { definition }), ...(system && { system }), user: prompt, response };
   }
 
-  scorer.addEventListener("touchstone-result", ({ detail }) => {
-    // Of a task that has been answered meanwhile.
-    if (asked !== window.prodigy.content._task_hash) return;
-    const { score, interval, abstain, receipt } = detail;
-    window.prodigy.update({ score, touchstone: { interval, unsure: abstain, bundle: receipt.bundle } });
+  /** Adds to the task on the screen, unless another has taken its place meanwhile. */
+  function write(fields) {
+    if (asked === window.prodigy.content?._task_hash) window.prodigy.update(fields);
+  }
+
+  scorer.addEventListener("touchstone-result", ({ detail: { result } }) => {
+    const { score, interval, abstain, receipt } = result;
+    write({ score, touchstone: { interval, unsure: abstain, bundle: receipt.bundle } });
   });
+  // "This score is wrong…" in the card: the annotator's own score.
+  scorer.addEventListener("touchstone-correction", ({ detail }) => write({ rating: detail.corrected }));
 
   for (const name of ["prodigymount", "prodigyupdate", "prodigyundo"]) document.addEventListener(name, show);
 })();

@@ -4,6 +4,7 @@
 //! without them these tests say so and fail.
 
 mod access;
+mod argilla;
 mod calibration;
 #[path = "../common/mod.rs"]
 mod common;
@@ -12,7 +13,9 @@ mod insight;
 mod offline;
 mod own;
 mod page;
+mod prodigy;
 mod shell;
+mod tool;
 mod worker;
 
 use std::path::Path;
