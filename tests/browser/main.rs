@@ -8,6 +8,7 @@ mod argilla;
 mod calibration;
 #[path = "../common/mod.rs"]
 mod common;
+mod exchange;
 mod file;
 mod insight;
 mod offline;
