@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::interchange::command as interchange;
 use super::serve::ServeArgs;
 use super::{embed, eval, fetch, inspect, pack, predict, score, serve};
 use crate::encoder::Precision;
@@ -25,6 +26,8 @@ enum Command {
     Predict(predict::PredictArgs),
     /// Compare predictions with the scores in a file.
     Eval(eval::EvalArgs),
+    /// Make judged rows, to train on, of another tool's export.
+    Import(interchange::ImportArgs),
     /// Write the embedding of each line of a text file as a NumPy array.
     Embed(embed::EmbedArgs),
     /// Bring an encoder's checkpoint to this machine: the default one, or any of the model hub.
@@ -100,6 +103,7 @@ impl Cli {
             Command::Score(args) => score::run(&args),
             Command::Predict(args) => predict::run(&args),
             Command::Eval(args) => eval::run(&args),
+            Command::Import(args) => interchange::run(&args),
             Command::Embed(args) => embed::run(&args),
             Command::Fetch(args) => fetch::run(&args),
             Command::Pack(args) => run_pack(&args),

@@ -10,6 +10,7 @@ mod hosted;
 pub mod http;
 pub mod import;
 mod inspect;
+pub mod interchange;
 mod map;
 pub mod model;
 pub mod output;

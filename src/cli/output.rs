@@ -29,8 +29,14 @@ const COLUMNS: [&str; 3] = ["predicted_score", "predicted_low", "predicted_high"
 /// A target that ends in `.gz` is packed.
 pub struct Writer {
     body: Body,
+    file: Unfinished,
+}
+
+/// A file that is written beside its target and gets its name by [`finish`](Self::finish); dropped
+/// before, it leaves the target as it was. A target that ends in `.gz` is packed.
+pub struct Unfinished {
     sink: Option<Sink>,
-    unfinished: PathBuf,
+    path: PathBuf,
     target: PathBuf,
 }
 
@@ -60,40 +66,20 @@ impl Writer {
     /// # Errors
     /// `Io` if the file cannot be made, `Unsupported` if its name asks for Parquet.
     pub fn create(target: &Path, form: Form, header: &[String]) -> Result<Self> {
-        let name = target
-            .file_name()
-            .ok_or_else(|| io("name the output file", target, "no file name"))?;
-        let (plain, packed) = unpacked_name(&name.to_string_lossy());
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
+        let (plain, _) = unpacked_name(&name);
         if plain.ends_with(".parquet") {
             let message =
                 "scored files are CSV or JSON lines: end the output's name in .csv or .jsonl";
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
-        let unfinished = target.with_file_name(format!(
-            ".{}.{}.part",
-            name.to_string_lossy(),
-            std::process::id()
-        ));
-        let file = BufWriter::new(File::create(&unfinished).map_err(|e| io("write", target, e))?);
-        let sink = if packed {
-            Sink::Packed(Box::new(GzEncoder::new(
-                file,
-                flate2::Compression::default(),
-            )))
-        } else {
-            Sink::Plain(file)
-        };
         let body = if is_csv(&plain, form) {
             Body::Csv(Sheet::new(header))
         } else {
             Body::Lines
         };
-        Ok(Self {
-            body,
-            sink: Some(sink),
-            unfinished,
-            target: target.to_owned(),
-        })
+        let file = Unfinished::create(target)?;
+        Ok(Self { body, file })
     }
 
     /// Adds a row with its Score, or with the error that took its place.
@@ -105,17 +91,16 @@ impl Writer {
         row: &Row,
         predicted: std::result::Result<&S, &Error>,
     ) -> Result<()> {
-        match (&mut self.body, &mut self.sink) {
-            (Body::Lines, Some(sink)) => {
+        match &mut self.body {
+            Body::Lines => {
                 predicted.map(numbers).ok().transpose()?;
                 let line = to_json(&Line {
                     fields: &row.fields,
                     predicted,
                 })?;
-                writeln!(sink, "{line}").map_err(|e| io("write", &self.target, e))
+                self.file.write(&format!("{line}\n"))
             }
-            (Body::Lines, None) => Ok(()),
-            (Body::Csv(sheet), _) => sheet.push(row, predicted),
+            Body::Csv(sheet) => sheet.push(row, predicted),
         }
     }
 
@@ -124,29 +109,75 @@ impl Writer {
     /// # Errors
     /// `Io` if the disk refuses; the target is then as it was.
     pub fn finish(mut self) -> Result<()> {
+        if let (Body::Csv(sheet), Some(sink)) = (&self.body, &mut self.file.sink) {
+            let written = sheet.write(sink);
+            written.map_err(|e| io("write", &self.file.target, e))?;
+        }
+        self.file.finish()
+    }
+}
+
+impl Unfinished {
+    /// Starts the file.
+    ///
+    /// # Errors
+    /// `Io` if it cannot be made.
+    pub fn create(target: &Path) -> Result<Self> {
+        let name = target
+            .file_name()
+            .ok_or_else(|| io("name the output file", target, "no file name"))?
+            .to_string_lossy();
+        let path = target.with_file_name(format!(".{name}.{}.part", std::process::id()));
+        let file = BufWriter::new(File::create(&path).map_err(|e| io("write", target, e))?);
+        let sink = match unpacked_name(&name) {
+            (_, true) => {
+                let level = flate2::Compression::default();
+                Sink::Packed(Box::new(GzEncoder::new(file, level)))
+            }
+            (_, false) => Sink::Plain(file),
+        };
+        Ok(Self {
+            sink: Some(sink),
+            path,
+            target: target.to_owned(),
+        })
+    }
+
+    /// Adds text.
+    ///
+    /// # Errors
+    /// `Io` if the disk refuses.
+    pub fn write(&mut self, text: &str) -> Result<()> {
+        let Some(sink) = &mut self.sink else {
+            return Ok(());
+        };
+        sink.write_all(text.as_bytes())
+            .map_err(|e| io("write", &self.target, e))
+    }
+
+    /// Closes the file and gives it its name.
+    ///
+    /// # Errors
+    /// `Io` if the disk refuses; the target is then as it was.
+    pub fn finish(mut self) -> Result<()> {
         self.close().map_err(|e| io("write", &self.target, e))?;
-        std::fs::rename(&self.unfinished, &self.target).map_err(|e| io("replace", &self.target, e))
+        std::fs::rename(&self.path, &self.target).map_err(|e| io("replace", &self.target, e))
     }
 
     fn close(&mut self) -> std::io::Result<()> {
-        let Some(mut sink) = self.sink.take() else {
-            return Ok(());
-        };
-        if let Body::Csv(sheet) = &self.body {
-            sheet.write(&mut sink)?;
-        }
-        let file = match sink {
-            Sink::Plain(file) => file,
-            Sink::Packed(packed) => packed.finish()?,
+        let file = match self.sink.take() {
+            Some(Sink::Plain(file)) => file,
+            Some(Sink::Packed(packed)) => packed.finish()?,
+            None => return Ok(()),
         };
         file.into_inner()?.sync_all()
     }
 }
 
-impl Drop for Writer {
+impl Drop for Unfinished {
     fn drop(&mut self) {
         // After a rename there is nothing left to remove; a failure here has nobody to tell.
-        let _ = std::fs::remove_file(&self.unfinished);
+        let _ = std::fs::remove_file(&self.path);
     }
 }
 

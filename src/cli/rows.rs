@@ -15,13 +15,13 @@ use super::forms::{self, Element};
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::Task;
 
-const METRIC: &[&str] = &["metric_name", "metric"];
-const DEFINITION: &[&str] = &["metric_description", "definition"];
-const SYSTEM: &[&str] = &["system_prompt", "system"];
-const USER: &[&str] = &["user_prompt", "user", "prompt"];
-const RESPONSE: &[&str] = &["response", "answer"];
+pub(super) const METRIC: &[&str] = &["metric_name", "metric"];
+pub(super) const DEFINITION: &[&str] = &["metric_description", "definition"];
+pub(super) const SYSTEM: &[&str] = &["system_prompt", "system"];
+pub(super) const USER: &[&str] = &["user_prompt", "user", "prompt"];
+pub(super) const RESPONSE: &[&str] = &["response", "answer"];
 const SCORE: &[&str] = &["score"];
-const LANGUAGE: &[&str] = &["language"];
+pub(super) const LANGUAGE: &[&str] = &["language"];
 const SOURCE: &[&str] = &["source"];
 
 /// What to ask of the `score` field.
@@ -211,7 +211,7 @@ fn check_columns(header: &[String], scores: Scores) -> Result<()> {
         return Ok(());
     }
     let (missing, found) = (missing.join(", "), header.join(", "));
-    let hint = separator_hint(header);
+    let hint = export_hint(header).unwrap_or_else(|| separator_hint(header));
     Err(Error::new(
         ErrorKind::Data,
         format!("missing columns: {missing}; found: {found}{hint}"),
@@ -224,6 +224,15 @@ fn column(names: &[&str]) -> String {
         [name, others @ ..] => format!("{name} (or {})", others.join(", ")),
         [] => String::new(),
     }
+}
+
+/// An export of another tool is brought into rows first.
+fn export_hint(header: &[String]) -> Option<String> {
+    let argilla = header
+        .iter()
+        .any(|h| h == "_server_id" || h.ends_with(".responses"));
+    let hint = "; this looks like an export of Argilla: `touchstone import FILE --from argilla` makes rows of it";
+    argilla.then(|| hint.to_owned())
 }
 
 fn separator_hint(header: &[String]) -> String {
@@ -309,7 +318,7 @@ fn check_texts(row: &Row) -> std::result::Result<(), Fault> {
 }
 
 /// The first of `names` that the row has, whatever its case.
-fn field<'a>(fields: &'a Map<String, Value>, names: &[&str]) -> Option<&'a Value> {
+pub(super) fn field<'a>(fields: &'a Map<String, Value>, names: &[&str]) -> Option<&'a Value> {
     names.iter().find_map(|n| {
         fields
             .get(*n)

@@ -1,13 +1,14 @@
 //! `touchstone score`: one answer to standard output, or a file to a file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::args::BundleArgs;
-use super::output::Writer;
+use super::interchange::Format;
+use super::output::{Unfinished, Writer};
 use super::progress::{bar, batches, over_batches};
-use super::rows::{self, Options, Row};
+use super::rows::{self, Options, Row, Rows};
 use super::{block_on, model};
 use crate::error::{Error, ErrorKind, Result};
 use crate::metric::Metric;
@@ -23,6 +24,9 @@ pub struct ScoreArgs {
     /// Where the scored file goes: CSV or JSON lines, by its name or else as FILE is.
     #[arg(long, short, requires = "file")]
     output: Option<PathBuf>,
+    /// Write what another tool reads instead.
+    #[arg(long, value_enum, requires = "file")]
+    format: Option<Format>,
     /// Name of a metric, or of your own with --definition.
     #[arg(long, required_unless_present_any = ["file", "profile"])]
     metric: Option<String>,
@@ -96,19 +100,50 @@ fn print_json(value: &impl serde::Serialize) -> Result<()> {
     super::print(json)
 }
 
-fn score_file(args: &ScoreArgs, file: &std::path::Path, output: &std::path::Path) -> Result<()> {
+/// The file that Scores go to.
+enum Target {
+    Rows(Writer),
+    Tool(Format, Unfinished),
+}
+
+impl Target {
+    fn create(format: Option<Format>, output: &Path, found: &Rows) -> Result<Self> {
+        match format {
+            None => Writer::create(output, found.form, &found.header).map(Self::Rows),
+            Some(format) => {
+                format.check(&found.rows)?;
+                Ok(Self::Tool(format, Unfinished::create(output)?))
+            }
+        }
+    }
+
+    fn write(self, rows: &[Row], scores: &[Result<Score>], source: &Path) -> Result<()> {
+        match self {
+            Self::Rows(mut writer) => {
+                for (row, score) in rows.iter().zip(scores) {
+                    writer.write(row, score.as_ref())?;
+                }
+                writer.finish()
+            }
+            Self::Tool(format, mut file) => {
+                file.write(&format.text(rows, scores, source)?)?;
+                file.finish()
+            }
+        }
+    }
+}
+
+fn score_file(args: &ScoreArgs, file: &Path, output: &Path) -> Result<()> {
     let found = rows::read(file, &Options::SCORING)?;
     if let Some(summary) = found.skipped_summary() {
         eprintln!("{summary}");
     }
-    let mut writer = Writer::create(output, found.form, &found.header)?;
+    // What the rows lack for a tool's form, or the folder for the file, is said before the scoring.
+    let target = Target::create(args.format, output, &found)?;
     let scorer = model::scorer(&args.bundle)?;
     let scores = score_rows(&scorer, &found.rows);
     let failed = scores.iter().filter(|score| score.is_err()).count();
-    for (row, score) in found.rows.iter().zip(&scores) {
-        writer.write(row, score.as_ref())?;
-    }
-    writer.finish()?;
+    target.write(&found.rows, &scores, file)?;
     eprintln!(
         "scored {} rows into {}",
         scores.len() - failed,
@@ -122,8 +157,10 @@ fn score_file(args: &ScoreArgs, file: &std::path::Path, output: &std::path::Path
         Some(format!("row {}: {error}", row.number))
     });
     let message = format!(
-        "{failed} of {} rows could not be scored (see predicted_error); the first, {}",
+        "{failed} of {} rows could not be scored ({}); the first, {}",
         scores.len(),
+        args.format
+            .map_or("see predicted_error", |_| "they are left out"),
         first.unwrap_or_default()
     );
     Err(Error::new(ErrorKind::Data, message))

@@ -25,7 +25,7 @@ a5,fairnes,,,Who gets the flat?,My cousin.,1,,\r
 a6,task_completion_rate,,,बुख़ार में क्या करूँ?,आराम कीजिए और पानी पीजिए।,6,,\r
 ";
 
-fn write(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+pub(crate) fn write(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
     let path = folder.join(name);
     std::fs::write(&path, text).unwrap();
     path
@@ -44,7 +44,7 @@ fn many(rows: usize) -> String {
 }
 
 /// The page with the tiny model, on the view of files.
-async fn open(dist: &Path) -> Page {
+pub(crate) async fn open(dist: &Path) -> Page {
     let page = Page::open(dist, &[]).await;
     show(&page).await;
     page
@@ -70,7 +70,7 @@ async fn choose(page: &Page, files: &[&Path]) {
 }
 
 /// Chooses a file and starts to score it as it is.
-async fn start(page: &Page, file: &Path) {
+pub(crate) async fn start(page: &Page, file: &Path) {
     choose(page, &[file]).await;
     page.wait(
         "the file can be scored",
@@ -81,7 +81,7 @@ async fn start(page: &Page, file: &Path) {
     page.click(".file-start").await;
 }
 
-async fn done(page: &Page) {
+pub(crate) async fn done(page: &Page) {
     page.wait(
         "the file is scored",
         240,
@@ -99,7 +99,7 @@ async fn scored(page: &Page) -> u64 {
 }
 
 /// The text that an export button saves.
-async fn export(page: &Page, kind: &str) -> String {
+pub(crate) async fn export(page: &Page, kind: &str) -> String {
     let script = "const [kind, done] = arguments;
         const make = URL.createObjectURL;
         URL.createObjectURL = (blob) => { URL.createObjectURL = make; blob.text().then(done); return make.call(URL, blob); };
@@ -133,7 +133,7 @@ fn companion(file: &Path, output: &str) -> String {
     std::fs::read_to_string(output).expect("the companion has written the file")
 }
 
-fn same_numbers(found: &Value, expected: &Value, place: &str) {
+pub(crate) fn same_numbers(found: &Value, expected: &Value, place: &str) {
     match (found, expected) {
         (Value::Number(a), Value::Number(b)) => {
             let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap());
@@ -157,7 +157,7 @@ fn same_numbers(found: &Value, expected: &Value, place: &str) {
     }
 }
 
-fn lines(text: &str) -> Vec<Value> {
+pub(crate) fn lines(text: &str) -> Vec<Value> {
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()

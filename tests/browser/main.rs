@@ -5,16 +5,20 @@
 
 mod access;
 mod architectures;
+mod argilla;
 mod browser;
 mod calibration;
 #[path = "../common/mod.rs"]
 mod common;
+mod exchange;
 mod file;
 mod insight;
 mod offline;
 mod own;
 mod page;
+mod prodigy;
 mod shell;
+mod tool;
 mod widget;
 mod worker;
 

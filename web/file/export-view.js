@@ -1,11 +1,15 @@
 // @ts-check
 import { el } from "../dom.js";
 import { download, exportName, exported } from "./exporter.js";
+import { NotExported } from "./tools.js";
 
 /**
  * @typedef {import("../app.js").App} App
  * @typedef {import("./session.js").Session} Session
+ * @typedef {import("./exporter.js").Kind} Kind
  */
+
+const KINDS = /** @type {Kind[]} */ (["csv", "jsonl", "langfuse", "llm-comparator"]);
 
 /** The buttons that hand the results to the user as a file. */
 export class ExportView {
@@ -24,29 +28,40 @@ export class ExportView {
     this.#session = session;
     this.#more = box("export-more", true);
     this.#safe = box("export-safe", false);
-    const buttons = el("div", { class: "file-buttons" }, this.#button("csv"), this.#button("jsonl"), this.#said);
+    const buttons = el("div", { class: "file-buttons" }, ...KINDS.map((kind) => this.#button(kind)), this.#said);
     const checks = [
       el("label", { class: "check" }, this.#more, app.t("file.export.more")),
       el("label", { class: "check" }, this.#safe, app.t("file.export.safe")),
     ];
-    const hint = el("p", { class: "caption" }, app.t("file.export.hint"));
-    this.element = el("div", { class: "file-export" }, el("h4", {}, app.t("file.export.title")), buttons, ...checks, hint);
+    const hints = ["file.export.hint", "file.export.tools"].map((key) => el("p", { class: "caption" }, app.t(key)));
+    this.element = el("div", { class: "file-export" }, el("h4", {}, app.t("file.export.title")), buttons, ...checks, ...hints);
   }
 
-  /** @param {"csv" | "jsonl"} kind */
+  /** @param {Kind} kind */
   #button(kind) {
     const button = el("button", { type: "button", class: "secondary", "data-export": kind }, this.#app.t(`file.export.${kind}`));
     button.addEventListener("click", () => this.#save(kind));
     return button;
   }
 
-  /** @param {"csv" | "jsonl"} kind */
+  /** @param {Kind} kind */
   async #save(kind) {
     this.#said.textContent = this.#app.t("file.export.busy");
+    try {
+      this.#said.textContent = await this.#saved(kind);
+    } catch (error) {
+      if (!(error instanceof NotExported)) throw error;
+      this.#said.textContent = this.#app.t(`file.export.refused.${error.code}`, error.values);
+    }
+  }
+
+  /** @param {Kind} kind @returns {Promise<string>} what to say of it */
+  async #saved(kind) {
     const name = exportName(this.#session.job.name, kind);
-    const blob = await exported(this.#session, { kind, more: this.#more.checked, safe: this.#safe.checked });
+    const { blob, alone } = await exported(this.#session, { kind, more: this.#more.checked, safe: this.#safe.checked });
     download(name, blob);
-    this.#said.textContent = this.#app.t("file.export.done", { name });
+    const done = this.#app.t("file.export.done", { name });
+    return alone === 0 ? done : `${done} ${this.#app.t("file.export.alone", { count: alone })}`;
   }
 }
 
