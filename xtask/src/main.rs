@@ -3,6 +3,7 @@
 mod browser;
 mod check;
 mod files;
+mod label_studio;
 mod model;
 mod options;
 mod page;
@@ -47,6 +48,7 @@ fn run(command: Command) -> Result<()> {
         Command::Build { release } => page::run(release)?,
         Command::Wasm { backend, release } => wasm::run(backend, release)?,
         Command::Test { all } => check::run(all)?,
+        Command::TestLabelStudio => label_studio::run()?,
         Command::SetupBrowser => browser::run()?,
         Command::Complete => page::complete()?,
         Command::ListFiles { page } => files::list(&page)?,

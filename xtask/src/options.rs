@@ -15,6 +15,8 @@ cargo xtask COMMAND
             the same without serving: dist/ is then a folder for any static host
   test [--all]
             every test, browser included. --all adds the release builds and their size budgets
+  test-label-studio
+            the companion with a real Label Studio, which is installed among the tools (about 1 GB)
   wasm cpu|webgpu [--release]
             one wasm file, into dist/wasm/
   list-files DIR
@@ -62,6 +64,8 @@ pub enum Command {
         /// With the release builds and their budgets.
         all: bool,
     },
+    /// Run the test with a real Label Studio.
+    TestLabelStudio,
     /// Find or install the browser of the tests.
     SetupBrowser,
     /// Trunk's `post_build` hook; not for people.
@@ -93,6 +97,7 @@ pub fn parse(args: impl Iterator<Item = String>) -> Result<Command, String> {
         Some("test") => Command::Test {
             all: rest.flag("--all"),
         },
+        Some("test-label-studio") => Command::TestLabelStudio,
         Some("setup-browser") => Command::SetupBrowser,
         Some("complete") => Command::Complete,
         Some("list-files") => Command::ListFiles {

@@ -51,14 +51,25 @@ impl Role {
     /// Names by which tags and data fields are recognised, the likeliest first: those of row
     /// files, then what people call such fields.
     fn names(self) -> impl Iterator<Item = &'static str> {
-        let (rows, further): (&[&str], &[&str]) = match self {
-            Self::Metric => (rows::METRIC, &["criterion"]),
-            Self::Definition => (rows::DEFINITION, &["criterion_description"]),
-            Self::System => (rows::SYSTEM, &["system_message"]),
-            Self::Prompt => (rows::USER, &["question", "instruction", "query", "input"]),
-            Self::Response => (rows::RESPONSE, &["output", "completion", "reply"]),
+        let further: &[&str] = match self {
+            Self::Metric => &["criterion"],
+            Self::Definition => &["criterion_description"],
+            Self::System => &["system_message"],
+            Self::Prompt => &["question", "instruction", "query", "input"],
+            Self::Response => &["output", "completion", "reply"],
         };
-        rows.iter().chain(further).copied()
+        self.row_names().iter().chain(further).copied()
+    }
+
+    /// Names that the fields of row files have.
+    pub fn row_names(self) -> &'static [&'static str] {
+        match self {
+            Self::Metric => rows::METRIC,
+            Self::Definition => rows::DEFINITION,
+            Self::System => rows::SYSTEM,
+            Self::Prompt => rows::USER,
+            Self::Response => rows::RESPONSE,
+        }
     }
 }
 
@@ -97,6 +108,16 @@ impl Fields {
             own,
             general,
         })
+    }
+
+    /// For an export, which comes without its labelling configuration; `control` held the score.
+    pub fn of_export(control: &str, settings: Settings) -> Self {
+        Self {
+            labelling: Labelling::default(),
+            score: Control::number(control),
+            own: settings,
+            general: Settings::default(),
+        }
     }
 
     /// The control that holds the score.

@@ -98,6 +98,18 @@ impl Labelling {
     }
 }
 
+impl Control {
+    /// A `<Number>` of that name, with nothing known besides.
+    pub fn number(name: &str) -> Self {
+        Self {
+            tag: "Number".to_owned(),
+            name: name.to_owned(),
+            to_name: String::new(),
+            scale: Scale::default(),
+        }
+    }
+}
+
 impl Scale {
     /// # Errors
     /// `Input` for ends other than 0 and 10: what Label Studio would then take is not a score.

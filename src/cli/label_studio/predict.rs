@@ -105,13 +105,14 @@ pub fn predictions(scorer: &Scorer, fields: &Fields, tasks: &[Value], stop: &Sto
         .iter()
         .zip(scores)
         .map(|(task, score)| match score {
-            Ok(score) => scored(fields, task, &score, &version),
+            Ok(score) => prediction(fields, task, &score, &version),
             Err(error) => failed(fields, task, &error, &version),
         })
         .collect()
 }
 
-fn scored(fields: &Fields, task: &Value, score: &Score, version: &str) -> Value {
+/// A task's score as a prediction.
+pub fn prediction(fields: &Fields, task: &Value, score: &Score, version: &str) -> Value {
     let control = fields.score();
     let number = json!({ "number": control.scale.round(score.score) });
     let mut result = vec![region(control, task, "number", &number)];
