@@ -33,13 +33,22 @@ impl Backend {
     fn start_in(folder: tempfile::TempDir, options: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_touchstone"));
         command.current_dir(folder.path());
-        command.args(["serve", "nowhere", "--port", "0", "--label-studio", "--bundle"]);
+        command.args([
+            "serve",
+            "nowhere",
+            "--port",
+            "0",
+            "--label-studio",
+            "--bundle",
+        ]);
         command.arg(tiny_bundle()).args(options);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         out.read_line(&mut line).unwrap();
-        let (_, address) = line.split_once("http://").expect("the address is announced");
+        let (_, address) = line
+            .split_once("http://")
+            .expect("the address is announced");
         let address = address.trim().trim_end_matches('/').to_owned();
         Self {
             child,
@@ -142,7 +151,10 @@ impl Answer {
         let body: Value = serde_json::from_str(&self.body).unwrap();
         let message = body["error"].as_str().unwrap().to_owned();
         let line = self.head.lines().next().unwrap();
-        assert!(line.ends_with(message.lines().next().unwrap()) || message.len() > 60, "{line}");
+        assert!(
+            line.ends_with(message.lines().next().unwrap()) || message.len() > 60,
+            "{line}"
+        );
         message
     }
 }
@@ -157,7 +169,10 @@ fn number(prediction: &Value) -> f64 {
     let result = prediction["result"].as_array().unwrap();
     let score = result.iter().find(|region| region["from_name"] == "score");
     let score = score.expect("a score");
-    assert_eq!((&score["type"], &score["to_name"]), (&json!("number"), &json!("response")));
+    assert_eq!(
+        (&score["type"], &score["to_name"]),
+        (&json!("number"), &json!("response"))
+    );
     score["value"]["number"].as_f64().unwrap()
 }
 
@@ -187,16 +202,26 @@ fn annotation(id: u64, score: f64, updated: &str) -> Value {
 
 fn created(id: u64, score: f64) -> Value {
     let annotation = annotation(id, score, "2026-11-27T07:00:00.000000Z");
-    event("ANNOTATION_CREATED", annotation, task(11, "Whoever applied first."))
+    event(
+        "ANNOTATION_CREATED",
+        annotation,
+        task(11, "Whoever applied first."),
+    )
 }
 
 fn updated(id: u64, score: f64, at: &str) -> Value {
     let annotation = annotation(id, score, at);
-    event("ANNOTATION_UPDATED", annotation, task(11, "Whoever applied first."))
+    event(
+        "ANNOTATION_UPDATED",
+        annotation,
+        task(11, "Whoever applied first."),
+    )
 }
 
 fn scores(rows: &[Value]) -> Vec<f64> {
-    rows.iter().map(|row| row["score"].as_f64().unwrap()).collect()
+    rows.iter()
+        .map(|row| row["score"].as_f64().unwrap())
+        .collect()
 }
 
 #[test]
@@ -209,9 +234,19 @@ fn health_and_setup_answer_as_label_studio_expects() {
     let plain = version(Value::Null);
     assert!(plain.as_str().unwrap().starts_with("touchstone-"));
     assert_eq!(version(Value::Null), plain);
-    assert_ne!(version(json!({"metric": "accuracy"})), plain, "old predictions are out of date");
+    assert_ne!(
+        version(json!({"metric": "accuracy"})),
+        plain,
+        "old predictions are out of date"
+    );
     assert_eq!(version(json!("{}")), plain);
-    assert_eq!(backend.get("/versions").json()["versions"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        backend.get("/versions").json()["versions"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
 }
 
 #[test]
@@ -221,11 +256,26 @@ fn an_unfit_configuration_is_refused_with_what_was_found() {
     let message = backend.setup(choices, &Value::Null).refusal(422);
     assert!(message.contains("found Choices `verdict`"), "{message}");
     let stars = "<View><Number name='score' toName='response' max='5'/></View>";
-    assert!(backend.setup(stars, &Value::Null).refusal(422).contains("max 5"));
-    assert!(backend.setup("<View", &Value::Null).refusal(422).contains("cannot be read"));
+    assert!(
+        backend
+            .setup(stars, &Value::Null)
+            .refusal(422)
+            .contains("max 5")
+    );
+    assert!(
+        backend
+            .setup("<View", &Value::Null)
+            .refusal(422)
+            .contains("cannot be read")
+    );
     let message = backend.setup(CONFIG, &json!({"metrik": "x"})).refusal(422);
     assert!(message.contains("metrik"), "{message}");
-    assert!(backend.predict("", &json!([])).refusal(422).contains("no Number control"));
+    assert!(
+        backend
+            .predict("", &json!([]))
+            .refusal(422)
+            .contains("no Number control")
+    );
 }
 
 #[test]
@@ -236,8 +286,15 @@ fn a_task_gets_its_score_interval_and_anchors() {
     let found = backend.predictions(CONFIG, &json!([task(11, answer), task(12, "No idea.")]));
     assert_eq!(found.len(), 2);
     let one = stdout(&[
-        "score", "--metric", "fairness", "--user", "Who should get the flat?", "--response", answer,
-        "--bundle", tiny_bundle().to_str().unwrap(),
+        "score",
+        "--metric",
+        "fairness",
+        "--user",
+        "Who should get the flat?",
+        "--response",
+        answer,
+        "--bundle",
+        tiny_bundle().to_str().unwrap(),
     ]);
     let one: Value = serde_json::from_str(&one).unwrap();
     let difference = number(&found[0]) - one["score"].as_f64().unwrap();
@@ -275,18 +332,35 @@ fn a_task_that_cannot_be_scored_says_why_and_the_others_go_on() {
     let found = backend.predictions(CONFIG, &tasks);
     assert_eq!(found.len(), 7);
     for (at, words) in [
-        (1, "data field `prompt` is missing or empty; data fields found: metric, text"),
+        (
+            1,
+            "data field `prompt` is missing or empty; data fields found: metric, text",
+        ),
         (2, "expected an object"),
         (3, "expected an object"),
         (4, "the nearest are"),
         (5, "`response`, is a list, not text"),
     ] {
         let note = text(&found[at], "note");
-        assert!(note.starts_with("Not scored: ") && note.contains(words), "{note}");
-        assert!(found[at]["error"]["message"].as_str().unwrap().contains(words));
+        assert!(
+            note.starts_with("Not scored: ") && note.contains(words),
+            "{note}"
+        );
+        assert!(
+            found[at]["error"]["message"]
+                .as_str()
+                .unwrap()
+                .contains(words)
+        );
         assert!(found[at]["score"].is_null());
-        assert!(!found[at]["result"].to_string().contains("number"), "never a zero");
-        assert_ne!(found[at]["model_version"], version, "so that it is asked for again");
+        assert!(
+            !found[at]["result"].to_string().contains("number"),
+            "never a zero"
+        );
+        assert_ne!(
+            found[at]["model_version"], version,
+            "so that it is asked for again"
+        );
     }
     number(&found[0]);
     number(&found[6]);
@@ -295,7 +369,9 @@ fn a_task_that_cannot_be_scored_says_why_and_the_others_go_on() {
 #[test]
 fn what_there_was_no_time_for_says_so() {
     let backend = Backend::start(&["--label-studio-deadline", "0"]);
-    let tasks: Vec<Value> = (0..50).map(|id| task(id, "Whoever applied first.")).collect();
+    let tasks: Vec<Value> = (0..50)
+        .map(|id| task(id, "Whoever applied first."))
+        .collect();
     let found = backend.predictions(CONFIG, &json!(tasks));
     assert_eq!(found.len(), 50);
     for prediction in found {
@@ -307,18 +383,32 @@ fn what_there_was_no_time_for_says_so() {
 #[test]
 fn a_fixed_metric_and_field_names_come_from_where_they_are_told() {
     let backend = Backend::start(&[
-        "--label-studio-metric", "accuracy", "--label-studio-field", "response=reply_text",
+        "--label-studio-metric",
+        "accuracy",
+        "--label-studio-field",
+        "response=reply_text",
     ]);
-    let config = "<View><Text name='question' value='$q'/><Number name='n' toName='question'/></View>";
+    let config =
+        "<View><Text name='question' value='$q'/><Number name='n' toName='question'/></View>";
     let tasks = json!([{"id": 1, "data": {"q": "Two and two?", "reply_text": "Four."}}]);
     let score = |config: &str| {
         let found = backend.predictions(config, &tasks);
         found[0]["result"][0]["value"]["number"].as_f64()
     };
     assert!(score(config).is_some(), "by the command line");
-    assert_eq!(backend.setup(config, &json!({"metric": "no_such_metric"})).status(), 200);
+    assert_eq!(
+        backend
+            .setup(config, &json!({"metric": "no_such_metric"}))
+            .status(),
+        200
+    );
     let found = backend.predictions(config, &tasks);
-    assert!(found[0]["error"]["message"].as_str().unwrap().contains("no_such_metric"));
+    assert!(
+        found[0]["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("no_such_metric")
+    );
     let own = json!({"metric": "Brevity", "definition": "Is it short? 10: one word. 0: a page."});
     backend.setup(config, &own).json();
     assert!(score(config).is_some(), "by the extra parameters");
@@ -339,19 +429,54 @@ fn lone_surrogates_and_markup_are_texts_like_any_other() {
 fn bodies_that_are_no_requests_are_refused() {
     let backend = Backend::start(&[]);
     for path in ["/setup", "/predict", "/webhook"] {
-        assert!(backend.post_raw(path, b"{\"tasks\": [").refusal(400).contains("not JSON"));
-        assert!(backend.post_raw(path, b"\xff\xfe{}").refusal(400).contains("not JSON"));
-        assert!(backend.post_raw(path, b"[1]").refusal(400).contains("a list, expected an object"));
+        assert!(
+            backend
+                .post_raw(path, b"{\"tasks\": [")
+                .refusal(400)
+                .contains("not JSON")
+        );
+        assert!(
+            backend
+                .post_raw(path, b"\xff\xfe{}")
+                .refusal(400)
+                .contains("not JSON")
+        );
+        assert!(
+            backend
+                .post_raw(path, b"[1]")
+                .refusal(400)
+                .contains("a list, expected an object")
+        );
         let deep = "[".repeat(100_000);
-        assert!(backend.post_raw(path, deep.as_bytes()).refusal(400).contains("recursion"));
+        assert!(
+            backend
+                .post_raw(path, deep.as_bytes())
+                .refusal(400)
+                .contains("recursion")
+        );
         let head = format!("POST {path} HTTP/1.1\r\nContent-Type: text/plain");
-        assert!(backend.send(&head, b"{}").refusal(415).contains("application/json"));
+        assert!(
+            backend
+                .send(&head, b"{}")
+                .refusal(415)
+                .contains("application/json")
+        );
         assert_eq!(backend.get(path).status(), 405);
     }
     for tasks in [json!({}), json!({"tasks": "x"})] {
-        assert!(backend.post("/predict", &tasks).refusal(400).contains("`tasks`"));
+        assert!(
+            backend
+                .post("/predict", &tasks)
+                .refusal(400)
+                .contains("`tasks`")
+        );
     }
-    assert!(backend.post("/webhook", &json!({})).refusal(400).contains("`action`"));
+    assert!(
+        backend
+            .post("/webhook", &json!({}))
+            .refusal(400)
+            .contains("`action`")
+    );
     assert_eq!(backend.get("/nowhere").status(), 404);
 }
 
@@ -384,7 +509,12 @@ fn requests_under_a_foreign_name_are_refused() {
 
 #[test]
 fn basic_authentication_guards_every_request() {
-    let credentials = ["--label-studio-user", "studio", "--label-studio-password", "open sesame"];
+    let credentials = [
+        "--label-studio-user",
+        "studio",
+        "--label-studio-password",
+        "open sesame",
+    ];
     let backend = Backend::start(&credentials);
     for path in ["/health", "/versions"] {
         assert_eq!(backend.get(path).status(), 401, "{path}");
@@ -392,7 +522,12 @@ fn basic_authentication_guards_every_request() {
     for path in ["/setup", "/predict", "/webhook"] {
         let answer = backend.post(path, &created(1, 3.0));
         assert!(answer.refusal(401).contains("password"));
-        assert!(answer.head.to_lowercase().contains("www-authenticate: basic"));
+        assert!(
+            answer
+                .head
+                .to_lowercase()
+                .contains("www-authenticate: basic")
+        );
     }
     let head = "GET /health HTTP/1.1\r\nAuthorization: Basic c3R1ZGlvOm9wZW4gc2VzYW1l";
     assert_eq!(backend.send(head, b"").status(), 200);
@@ -403,7 +538,15 @@ fn basic_authentication_guards_every_request() {
 fn a_name_without_a_password_is_no_protection_and_refused() {
     let bundle = tiny_bundle().to_str().unwrap();
     let message = common::failure(&[
-        "serve", "nowhere", "--port", "0", "--label-studio", "--bundle", bundle, "--label-studio-user", "x",
+        "serve",
+        "nowhere",
+        "--port",
+        "0",
+        "--label-studio",
+        "--bundle",
+        bundle,
+        "--label-studio-user",
+        "x",
     ]);
     assert!(message.contains("--label-studio-password"), "{message}");
 }
@@ -412,7 +555,10 @@ fn a_name_without_a_password_is_no_protection_and_refused() {
 fn an_annotation_becomes_one_row_that_train_and_eval_read() {
     let backend = Backend::start(&[]);
     let answer = backend.post("/webhook", &created(1, 3.5)).json();
-    assert_eq!(answer["rows"], json!({"added": 1, "changed": 0, "removed": 0}));
+    assert_eq!(
+        answer["rows"],
+        json!({"added": 1, "changed": 0, "removed": 0})
+    );
     backend.post("/webhook", &created(2, 8.0)).json();
     let rows = backend.rows();
     assert_eq!(scores(&rows), [3.5, 8.0]);
@@ -420,7 +566,13 @@ fn an_annotation_becomes_one_row_that_train_and_eval_read() {
     assert_eq!(rows[0]["user_prompt"], "Who should get the flat?");
     assert_eq!(rows[0]["label_studio"]["annotation"], 1);
     let file = backend.rows_file();
-    let report = stdout(&["eval", file.to_str().unwrap(), "--json", "--bundle", tiny_bundle().to_str().unwrap()]);
+    let report = stdout(&[
+        "eval",
+        file.to_str().unwrap(),
+        "--json",
+        "--bundle",
+        tiny_bundle().to_str().unwrap(),
+    ]);
     assert!(report.contains("label-studio"), "{report}");
 }
 
@@ -430,13 +582,27 @@ fn updates_repeats_and_deletions_leave_one_row_or_none() {
     let count = |answer: Answer| answer.json()["rows"].clone();
     backend.post("/webhook", &created(1, 3.5)).json();
     backend.post("/webhook", &created(2, 6.0)).json();
-    assert_eq!(count(backend.post("/webhook", &created(1, 3.5)))["added"], 0, "told twice");
-    for (score, at) in [(5.0, "2026-11-27T08:00:00.000000Z"), (9.0, "2026-11-27T09:00:00.000000Z")] {
-        assert_eq!(count(backend.post("/webhook", &updated(1, score, at)))["changed"], 1);
+    assert_eq!(
+        count(backend.post("/webhook", &created(1, 3.5)))["added"],
+        0,
+        "told twice"
+    );
+    for (score, at) in [
+        (5.0, "2026-11-27T08:00:00.000000Z"),
+        (9.0, "2026-11-27T09:00:00.000000Z"),
+    ] {
+        assert_eq!(
+            count(backend.post("/webhook", &updated(1, score, at)))["changed"],
+            1
+        );
     }
     assert_eq!(scores(&backend.rows()), [9.0, 6.0]);
     let late = updated(1, 1.0, "2026-11-27T08:30:00.000000Z");
-    assert_eq!(count(backend.post("/webhook", &late))["changed"], 0, "an older state comes late");
+    assert_eq!(
+        count(backend.post("/webhook", &late))["changed"],
+        0,
+        "an older state comes late"
+    );
     let mut skipped = updated(1, 9.0, "2026-11-27T10:00:00.000000Z");
     skipped["annotation"]["was_cancelled"] = json!(true);
     assert_eq!(count(backend.post("/webhook", &skipped))["removed"], 1);
@@ -454,9 +620,17 @@ fn what_nobody_judged_becomes_no_row() {
     copies["annotation"] = json!([copies["annotation"]]);
     copies["task"] = json!([copies["task"]]);
     assert_eq!(backend.post("/webhook", &copies).json()["rows"]["added"], 0);
-    for action in ["TASKS_CREATED", "TASKS_DELETED", "PROJECT_UPDATED", "LABEL_LINK_CREATED"] {
+    for action in [
+        "TASKS_CREATED",
+        "TASKS_DELETED",
+        "PROJECT_UPDATED",
+        "LABEL_LINK_CREATED",
+    ] {
         let event = json!({"action": action, "tasks": [{"id": 11}], "project": {"id": 3}});
-        assert_eq!(backend.post("/webhook", &event).json()["status"], "passed over");
+        assert_eq!(
+            backend.post("/webhook", &event).json()["status"],
+            "passed over"
+        );
     }
     assert!(backend.rows().is_empty());
 }
@@ -470,12 +644,25 @@ fn an_annotation_that_cannot_become_a_row_is_told_and_the_others_are_kept() {
     several["annotation"] = json!(annotations);
     several["task"] = json!([several["task"]]);
     let message = backend.post("/webhook", &several).refusal(422);
-    assert!(message.contains("annotation 2 of task 11") && message.contains("10.5"), "{message}");
+    assert!(
+        message.contains("annotation 2 of task 11") && message.contains("10.5"),
+        "{message}"
+    );
     assert_eq!(scores(&backend.rows()), [3.5, 7.0]);
     let empty = json!({"action": "ANNOTATION_CREATED"});
-    assert!(backend.post("/webhook", &empty).refusal(422).contains("Send payload"));
+    assert!(
+        backend
+            .post("/webhook", &empty)
+            .refusal(422)
+            .contains("Send payload")
+    );
     let training = json!({"action": "START_TRAINING", "project": {"id": 3}});
-    assert!(backend.post("/webhook", &training).refusal(501).contains("touchstone train"));
+    assert!(
+        backend
+            .post("/webhook", &training)
+            .refusal(501)
+            .contains("touchstone train")
+    );
 }
 
 #[test]
@@ -491,7 +678,10 @@ fn nothing_is_lost_when_the_companion_is_killed() {
     backend.post("/webhook", &created(2, 6.0)).json();
     let found = backend.rows();
     assert_eq!(scores(&found), [3.5, 6.0]);
-    assert_eq!(found[1]["metric_name"], "accuracy", "the project's settings are known still");
+    assert_eq!(
+        found[1]["metric_name"], "accuracy",
+        "the project's settings are known still"
+    );
 }
 
 fn append(path: &Path, text: &str) {
@@ -505,7 +695,13 @@ fn a_rows_file_that_cannot_be_read_stops_the_start() {
     let rows = folder.path().join("rows.jsonl");
     std::fs::write(&rows, "{\"score\": 1}\nnonsense\n{}\n").unwrap();
     let message = common::failure(&[
-        "serve", "nowhere", "--port", "0", "--label-studio", "--label-studio-rows", rows.to_str().unwrap(),
+        "serve",
+        "nowhere",
+        "--port",
+        "0",
+        "--label-studio",
+        "--label-studio-rows",
+        rows.to_str().unwrap(),
     ]);
     assert!(message.contains("line 2"), "{message}");
 }

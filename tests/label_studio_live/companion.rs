@@ -25,7 +25,14 @@ impl Companion {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_touchstone"));
         command
-            .args(["serve", "nowhere", "--port", "0", "--label-studio", "--bundle"])
+            .args([
+                "serve",
+                "nowhere",
+                "--port",
+                "0",
+                "--label-studio",
+                "--bundle",
+            ])
             .arg(common::real_model())
             .args(["--label-studio-user", USER])
             .env("TOUCHSTONE_LABEL_STUDIO_PASSWORD", PASSWORD)
@@ -35,7 +42,10 @@ impl Companion {
         let mut line = String::new();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         out.read_line(&mut line).unwrap();
-        let address = line.split_whitespace().last().expect("the address is announced");
+        let address = line
+            .split_whitespace()
+            .last()
+            .expect("the address is announced");
         let address = address.trim_end_matches('/').to_owned();
         Self {
             address,
@@ -50,7 +60,9 @@ impl Companion {
 
     pub fn rows(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.file()).unwrap_or_default();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     /// The row of a task's one annotation, once there is one that `fits`.

@@ -28,7 +28,13 @@ impl Studio {
         let log = std::fs::File::create(log_file()).unwrap();
         let mut command = Command::new(variable("TOUCHSTONE_LABEL_STUDIO"));
         command
-            .args(["start", "--no-browser", "--internal-host", "127.0.0.1", "--port"])
+            .args([
+                "start",
+                "--no-browser",
+                "--internal-host",
+                "127.0.0.1",
+                "--port",
+            ])
             .arg(port.to_string())
             .env("LABEL_STUDIO_BASE_DATA_DIR", data.path())
             .env("LABEL_STUDIO_USERNAME", USER)
@@ -55,8 +61,15 @@ impl Studio {
 
     async fn wait_until_up(&self) {
         let end = Instant::now() + Duration::from_secs(240);
-        while ureq::get(format!("{}/health", self.address)).call().is_err() {
-            assert!(Instant::now() < end, "Label Studio is not up; see {}", log_file().display());
+        while ureq::get(format!("{}/health", self.address))
+            .call()
+            .is_err()
+        {
+            assert!(
+                Instant::now() < end,
+                "Label Studio is not up; see {}",
+                log_file().display()
+            );
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
@@ -81,7 +94,10 @@ impl Studio {
     /// The same for what must go well.
     pub fn call(&self, method: &str, path: &str, body: &Value) -> Value {
         let (status, value) = self.ask(method, path, body);
-        assert!((200..300).contains(&status), "{method} {path}: {status} {value}");
+        assert!(
+            (200..300).contains(&status),
+            "{method} {path}: {status} {value}"
+        );
         value
     }
 

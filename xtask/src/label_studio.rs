@@ -31,10 +31,15 @@ fn everything(steps: &mut Steps) -> Result<()> {
     model::pack(steps)?;
     steps.run("Test with a real Label Studio", 2.0, || {
         let mut test = check::with_page(check::cargo("test"), &browser)?;
-        test.args(TEST).args(["--", "--nocapture"]).env(PROGRAM, &studio);
+        test.args(TEST)
+            .args(["--", "--nocapture"])
+            .env(PROGRAM, &studio);
         process::run(&mut test).with_context(|| {
             let artefacts = check::artefacts().unwrap_or_default();
-            format!("the test failed; screenshots lie in {}", artefacts.display())
+            format!(
+                "the test failed; screenshots lie in {}",
+                artefacts.display()
+            )
         })
     })
 }
@@ -51,18 +56,24 @@ fn install(steps: &mut Steps) -> Result<PathBuf> {
     let Some(python) = process::find("python3") else {
         bail!("Label Studio needs python3 (3.10 or newer) with its venv module");
     };
-    steps.run(&format!("Install {title} into {}", folder.display()), 4.0, || {
-        place::remove_tree(&folder)?;
-        process::run(process::command(python).args(["-m", "venv"]).arg(&folder))?;
-        let mut pip = process::command(self::program(&folder, "pip"));
-        let package = format!("label-studio=={VERSION}");
-        let installed = process::run(pip.args(["install", "--quiet", &package]));
-        if installed.is_err() {
-            // Half an environment would pass for a whole one.
+    steps.run(
+        &format!("Install {title} into {}", folder.display()),
+        4.0,
+        || {
             place::remove_tree(&folder)?;
-        }
-        installed.context("Label Studio could not be installed; is the Python package index reachable?")
-    })?;
+            process::run(process::command(python).args(["-m", "venv"]).arg(&folder))?;
+            let mut pip = process::command(self::program(&folder, "pip"));
+            let package = format!("label-studio=={VERSION}");
+            let installed = process::run(pip.args(["install", "--quiet", &package]));
+            if installed.is_err() {
+                // Half an environment would pass for a whole one.
+                place::remove_tree(&folder)?;
+            }
+            installed.context(
+                "Label Studio could not be installed; is the Python package index reachable?",
+            )
+        },
+    )?;
     Ok(program)
 }
 

@@ -49,7 +49,9 @@ impl Auth {
                        connection, and for the webhook as a header `Authorization: Basic ...`";
         let mut response = Refusal::new(StatusCode::UNAUTHORIZED, message).into_response();
         let challenge = HeaderValue::from_static("Basic realm=\"touchstone\"");
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, challenge);
         Some(response)
     }
 }
@@ -69,7 +71,12 @@ mod tests {
         // The example of RFC 7617.
         assert!(passes(Some("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")));
         assert!(passes(Some("basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")));
-        for wrong in ["Basic", "Basic QWxhZGRpbg==", "Bearer QWxhZGRpbjpvcGVuIHNlc2FtZQ==", ""] {
+        for wrong in [
+            "Basic",
+            "Basic QWxhZGRpbg==",
+            "Bearer QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+            "",
+        ] {
             assert!(!passes(Some(wrong)), "{wrong}");
         }
         assert!(!passes(None));

@@ -46,7 +46,11 @@ impl IntoResponse for Refusal {
     /// The message goes into the body and into the status line: of an answer that failed, Label
     /// Studio shows its user only the latter.
     fn into_response(self) -> Response {
-        eprintln!("label studio: {} {}", self.status.as_u16(), printable(&self.message));
+        eprintln!(
+            "label studio: {} {}",
+            self.status.as_u16(),
+            printable(&self.message)
+        );
         let reason = reason(&self.message);
         let mut response = (self.status, answer(&json!({ "error": self.message }))).into_response();
         if let Ok(reason) = ReasonPhrase::try_from(reason.into_bytes()) {
@@ -58,7 +62,10 @@ impl IntoResponse for Refusal {
 
 /// An answer as JSON.
 pub fn answer(value: &Value) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], value.to_string())
+    (
+        [(header::CONTENT_TYPE, "application/json")],
+        value.to_string(),
+    )
 }
 
 /// The JSON object of a request.
@@ -79,7 +86,10 @@ pub async fn read(request: Request) -> Result<Value, Refusal> {
     }
     let bytes = whole(body).await?;
     let value = serde_json::from_slice(&mended(&bytes)).map_err(|error| {
-        Refusal::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}"))
+        Refusal::new(
+            StatusCode::BAD_REQUEST,
+            format!("the body is not JSON: {error}"),
+        )
     })?;
     match value {
         Value::Object(_) => Ok(value),
@@ -112,7 +122,12 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 fn declared(headers: &HeaderMap) -> Option<usize> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
 }
 
 /// JSON whose escaped lone surrogates are replacement characters. Python and JavaScript write such
@@ -123,7 +138,10 @@ fn mended(json: &[u8]) -> Vec<u8> {
     while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
         let (before, escape) = rest.split_at(at);
         out.extend_from_slice(before);
-        let taken = match (surrogate(escape), surrogate(escape.get(6..).unwrap_or_default())) {
+        let taken = match (
+            surrogate(escape),
+            surrogate(escape.get(6..).unwrap_or_default()),
+        ) {
             (Some(Half::High), Some(Half::Low)) => &escape[..12],
             (Some(_), _) => {
                 out.extend_from_slice(b"\\ufffd");
@@ -195,7 +213,10 @@ mod tests {
         }
         for broken in ["\"\\", "\"\\u", "\"\\ud8", "\\ud800\\"] {
             let mended = mended(broken.as_bytes());
-            assert!(serde_json::from_slice::<Value>(&mended).is_err(), "{broken}");
+            assert!(
+                serde_json::from_slice::<Value>(&mended).is_err(),
+                "{broken}"
+            );
         }
     }
 
@@ -208,7 +229,12 @@ mod tests {
 
     #[test]
     fn only_json_passes_for_json() {
-        let is = |kind: &str| is_json(&HeaderMap::from_iter([(header::CONTENT_TYPE, kind.parse().unwrap())]));
+        let is = |kind: &str| {
+            is_json(&HeaderMap::from_iter([(
+                header::CONTENT_TYPE,
+                kind.parse().unwrap(),
+            )]))
+        };
         assert!(is("application/json") && is("Application/JSON; charset=utf-8"));
         assert!(!is("text/plain") && !is("application/jsonp") && !is_json(&HeaderMap::new()));
     }

@@ -133,7 +133,15 @@ impl Fields {
     /// What decides a score beside the task itself, as text: predictions made under another one
     /// are out of date.
     pub fn fingerprint(&self) -> String {
-        format!("{:?}", (&self.labelling.objects, &self.score, &self.own, &self.general))
+        format!(
+            "{:?}",
+            (
+                &self.labelling.objects,
+                &self.score,
+                &self.own,
+                &self.general
+            )
+        )
     }
 
     /// What the scorer is asked about a task's `data`.
@@ -171,7 +179,10 @@ impl Fields {
             return Ok(found);
         }
         let of_task = self.text(data, Role::Metric);
-        match (of_task, fixed(&self.general.metric, &self.general.definition)) {
+        match (
+            of_task,
+            fixed(&self.general.metric, &self.general.definition),
+        ) {
             (Ok(Some(metric)), _) => Ok((metric.trim().to_owned(), definition)),
             (Ok(None), Some(general)) => Ok(general),
             (Ok(None), None) => Err(self.missing(data, Role::Metric)),
@@ -209,7 +220,11 @@ impl Fields {
             let tag = objects.find(|object| object.name.eq_ignore_ascii_case(name))?;
             Some(tag.field.clone())
         };
-        let guess = |name: &str| data.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned();
+        let guess = |name: &str| {
+            data.keys()
+                .find(|key| key.eq_ignore_ascii_case(name))
+                .cloned()
+        };
         set(&self.own)
             .or_else(|| set(&self.general))
             .or_else(|| role.names().find_map(tag))
@@ -324,7 +339,10 @@ mod tests {
     fn what_is_missing_is_named_with_what_was_found() {
         let refused = |data: Value| plain(CONFIG).task(&data).unwrap_err().to_string();
         let message = refused(json!({"q": "q", "a": "a", "text": "x"}));
-        assert!(message.contains("no metric") && message.contains("q, a, text"), "{message}");
+        assert!(
+            message.contains("no metric") && message.contains("q, a, text"),
+            "{message}"
+        );
         assert!(message.contains("prompt=$q, answer=$a"), "{message}");
         let message = refused(json!({"q": "q", "a": " ", "metric": "m"}));
         assert!(message.contains("`a` is missing or empty"), "{message}");

@@ -1,12 +1,13 @@
 //! What a labelling configuration says: which data field each tag shows, and which controls there are.
 
 use roxmltree::{Document, Node};
+use serde_json::{Value, json};
 
 use crate::error::{Error, ErrorKind, Result};
 
 /// The largest labelling configuration read, in bytes.
 const MAX_BYTES: usize = 1 << 20;
-/// Name of the control that holds the score, where there are several `<Number>`.
+/// Name of the control that holds the score, where several could.
 pub const SCORE: &str = "score";
 
 /// A labelling configuration, as far as scoring needs it.
@@ -38,9 +39,11 @@ pub struct Control {
     pub to_name: String,
     /// Attributes that only a score control has.
     pub scale: Scale,
+    /// Whether it can hold a score.
+    takes_score: bool,
 }
 
-/// Attributes of a `<Number>`.
+/// Attributes of a score control.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scale {
     min: Option<f64>,
@@ -63,7 +66,9 @@ impl Labelling {
         }
         if xml.len() > MAX_BYTES {
             let found = xml.len();
-            return Err(malformed(format!("{found} bytes, at most {MAX_BYTES} are read")));
+            return Err(malformed(format!(
+                "{found} bytes, at most {MAX_BYTES} are read"
+            )));
         }
         let document = Document::parse(xml).map_err(|error| malformed(error.to_string()))?;
         let tags = || document.descendants().filter(Node::is_element);
@@ -73,15 +78,16 @@ impl Labelling {
         })
     }
 
-    /// The control that holds the score: the `<Number>` named `score`, or the only one.
+    /// The control that holds the score: the one named `score`, or the only one that can. That is
+    /// a `<Number>`, or Enterprise's `<ReactCode>` with an output of that name.
     ///
     /// # Errors
     /// `Input` where there is none, where none of several is named `score`, and where its scale
     /// is not 0 to 10; the message names what was found.
     pub fn score(&self) -> Result<&Control> {
-        let numbers: Vec<&Control> = self.controls.iter().filter(|c| c.tag == "Number").collect();
-        let named = numbers.iter().find(|control| control.name == SCORE);
-        let control = match (named, numbers.as_slice()) {
+        let able: Vec<&Control> = self.controls.iter().filter(|it| it.takes_score).collect();
+        let named = able.iter().find(|control| control.name == SCORE);
+        let control = match (named, able.as_slice()) {
             (Some(named), _) => named,
             (None, [only]) => only,
             (None, []) => return Err(no_number(&self.controls)),
@@ -106,8 +112,25 @@ impl Control {
             name: name.to_owned(),
             to_name: String::new(),
             scale: Scale::default(),
+            takes_score: true,
         }
     }
+
+    /// A score as a prediction's `type` and `value` for this control.
+    pub fn region(&self, score: f32) -> (&'static str, Value) {
+        let score = self.scale.round(score);
+        match self.tag.as_str() {
+            "ReactCode" => ("reactcode", json!({ "reactcode": { "score": score } })),
+            _ => ("number", json!({ "number": score })),
+        }
+    }
+}
+
+/// The score in the `value` of a result, whichever control it is of.
+pub fn score_in(value: &Value) -> Option<f64> {
+    value["number"]
+        .as_f64()
+        .or_else(|| value["reactcode"]["score"].as_f64())
 }
 
 impl Scale {
@@ -151,10 +174,22 @@ fn control(tag: Node<'_, '_>) -> Option<Control> {
         let text = tag.attribute(name)?.trim();
         (!text.is_empty()).then(|| text.to_owned())
     };
+    let kind = tag.tag_name().name();
+    let names_score = || {
+        let outputs = tag.attribute("outputs").unwrap_or_default();
+        let mut words = outputs.split(|c: char| !c.is_alphanumeric() && c != '_');
+        words.any(|word| word == SCORE)
+    };
     Some(Control {
-        tag: tag.tag_name().name().to_owned(),
+        takes_score: kind == "Number" || kind == "ReactCode" && names_score(),
+        tag: kind.to_owned(),
         name: tag.attribute("name")?.to_owned(),
-        to_name: tag.attribute("toName")?.split(',').next()?.trim().to_owned(),
+        to_name: tag
+            .attribute("toName")?
+            .split(',')
+            .next()?
+            .trim()
+            .to_owned(),
         scale: Scale {
             min: number("min"),
             max: number("max"),
@@ -189,10 +224,10 @@ fn no_number(controls: &[Control]) -> Error {
     Error::new(ErrorKind::Input, message)
 }
 
-fn several_numbers(numbers: &[&Control]) -> Error {
-    let names: Vec<&str> = numbers.iter().map(|control| control.name.as_str()).collect();
+fn several_numbers(able: &[&Control]) -> Error {
+    let names: Vec<&str> = able.iter().map(|control| control.name.as_str()).collect();
     let message = format!(
-        "the labelling configuration has {} Number controls ({}); give the one for the score the \
+        "the labelling configuration has {} controls for numbers ({}); give the one for the score the \
          name `{SCORE}`",
         names.len(),
         names.join(", ")
@@ -219,7 +254,11 @@ mod tests {
              <Header value='$title'/><Header value='Answer'/><Text name='mix' value='$a and $b'/>
              <Number name='score' toName='prompt' min='0' max='10' metric=' fairness '/></View>",
         );
-        let fields: Vec<_> = found.objects.iter().map(|o| (&*o.name, &*o.field)).collect();
+        let fields: Vec<_> = found
+            .objects
+            .iter()
+            .map(|o| (&*o.name, &*o.field))
+            .collect();
         assert_eq!(fields, [("prompt", "question"), ("", "title")]);
         let score = found.score().unwrap();
         assert_eq!((&*score.name, &*score.to_name), ("score", "prompt"));
@@ -236,6 +275,23 @@ mod tests {
         let several =
             refused("<View><Number name='low' toName='a'/><Number name='high' toName='a'/></View>");
         assert!(several.contains("(low, high)"), "{several}");
+    }
+
+    #[test]
+    fn a_page_in_a_frame_can_hold_the_score() {
+        let found = parse(
+            "<View><ReactCode name='judge' toName='judge' src='https://a.example' outputs='score:number(0,10)'/></View>",
+        );
+        let control = found.score().unwrap();
+        let (kind, value) = control.region(7.44);
+        assert_eq!(
+            (kind, &value),
+            ("reactcode", &json!({"reactcode": {"score": 7.4}}))
+        );
+        assert_eq!(score_in(&value), Some(7.4));
+        let other =
+            refused("<View><ReactCode name='map' toName='map' outputs='scores, area'/></View>");
+        assert!(other.contains("found ReactCode `map`"), "{other}");
     }
 
     #[test]

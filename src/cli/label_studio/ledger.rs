@@ -149,7 +149,10 @@ impl Ledger {
 
     fn append(&self, text: &str) -> Result<()> {
         let failed = |error| io("write", &self.path, &error);
-        let file = OpenOptions::new().create(true).append(true).open(&self.path);
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.path);
         let mut file = file.map_err(failed)?;
         let before = file.metadata().map_err(failed)?.len();
         let written = file.write_all(text.as_bytes());
@@ -175,7 +178,10 @@ impl Ledger {
             io("write", &self.path, &error)
         })?;
         // A new name lasts once its folder is on the disk; not every system lets one open it.
-        let folder = self.path.parent().filter(|path| !path.as_os_str().is_empty());
+        let folder = self
+            .path
+            .parent()
+            .filter(|path| !path.as_os_str().is_empty());
         if let Ok(folder) = File::open(folder.unwrap_or(Path::new("."))) {
             let _ = folder.sync_all();
         }
@@ -206,7 +212,11 @@ impl Table {
             counts.added += 1;
             return Ok(());
         };
-        if let Some(Line { text, origin: Some(origin) }) = old.as_ref() {
+        if let Some(Line {
+            text,
+            origin: Some(origin),
+        }) = old.as_ref()
+        {
             origin.ensure_same_server(&row.origin)?;
             if origin.updated > row.origin.updated || *text == line.text {
                 return Ok(());
@@ -292,7 +302,10 @@ mod tests {
         fn new() -> Self {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("rows.jsonl");
-            Self { _folder: folder, path }
+            Self {
+                _folder: folder,
+                path,
+            }
         }
 
         fn open(&self) -> Ledger {
@@ -335,25 +348,41 @@ mod tests {
     }
 
     fn remove(annotation: u64) -> Change {
-        Change::Remove(Key { project: 1, annotation })
+        Change::Remove(Key {
+            project: 1,
+            annotation,
+        })
     }
 
     #[test]
     fn an_annotation_has_one_row_whatever_happens_to_it() {
         let place = Place::new();
         let mut ledger = place.open();
-        let counts = ledger.apply(vec![put(1, "a", 3.0), put(2, "a", 4.0)]).unwrap();
+        let counts = ledger
+            .apply(vec![put(1, "a", 3.0), put(2, "a", 4.0)])
+            .unwrap();
         assert_eq!((counts.added, place.scores()), (2, vec![3.0, 4.0]));
         let counts = ledger.apply(vec![put(1, "b", 9.0)]).unwrap();
         assert_eq!((counts.changed, place.scores()), (1, vec![9.0, 4.0]));
-        assert_eq!(ledger.apply(vec![put(1, "b", 9.0)]).unwrap(), Counts::default());
-        assert_eq!(ledger.apply(vec![put(1, "a", 3.0)]).unwrap(), Counts::default());
+        assert_eq!(
+            ledger.apply(vec![put(1, "b", 9.0)]).unwrap(),
+            Counts::default()
+        );
+        assert_eq!(
+            ledger.apply(vec![put(1, "a", 3.0)]).unwrap(),
+            Counts::default()
+        );
         assert_eq!(place.scores(), [9.0, 4.0]);
         assert_eq!(ledger.apply(vec![remove(1), remove(1)]).unwrap().removed, 1);
         assert_eq!((place.scores(), ledger.rows()), (vec![4.0], 1));
-        ledger.apply(vec![put(3, "a", 1.0), put(3, "b", 2.0), remove(2)]).unwrap();
+        ledger
+            .apply(vec![put(3, "a", 1.0), put(3, "b", 2.0), remove(2)])
+            .unwrap();
         assert_eq!(place.scores(), [2.0]);
-        assert_eq!(place.open().apply(vec![put(3, "b", 2.0)]).unwrap(), Counts::default());
+        assert_eq!(
+            place.open().apply(vec![put(3, "b", 2.0)]).unwrap(),
+            Counts::default()
+        );
     }
 
     #[test]
@@ -397,7 +426,9 @@ mod tests {
     fn what_others_do_to_the_file_is_noticed() {
         let place = Place::new();
         let mut ledger = place.open();
-        ledger.apply(vec![put(1, "a", 3.0), put(2, "a", 4.0)]).unwrap();
+        ledger
+            .apply(vec![put(1, "a", 3.0), put(2, "a", 4.0)])
+            .unwrap();
         let first = place.text().lines().next().unwrap().to_owned();
         std::fs::write(&place.path, format!("{first}\n")).unwrap();
         ledger.apply(vec![put(2, "b", 5.0)]).unwrap();
@@ -414,8 +445,13 @@ mod tests {
         ledger.apply(vec![put(1, "a", 3.0)]).unwrap();
         let mut other = row(1, "b", 8.0);
         other.origin.created = Some("2025-05-05".into());
-        let error = ledger.apply(vec![Change::Put(Box::new(other))]).unwrap_err();
-        assert!(error.to_string().contains("another Label Studio"), "{error}");
+        let error = ledger
+            .apply(vec![Change::Put(Box::new(other))])
+            .unwrap_err();
+        assert!(
+            error.to_string().contains("another Label Studio"),
+            "{error}"
+        );
         assert_eq!(place.scores(), [3.0]);
     }
 

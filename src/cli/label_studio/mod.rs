@@ -62,17 +62,30 @@ pub struct LabelStudioArgs {
     label_studio_definition: Option<String>,
     /// Data field of a text, such as prompt=question: metric, definition, system, prompt or
     /// response; repeatable.
-    #[arg(long = "label-studio-field", value_name = "TEXT=FIELD", requires = "label_studio")]
+    #[arg(
+        long = "label-studio-field",
+        value_name = "TEXT=FIELD",
+        requires = "label_studio"
+    )]
     #[arg(value_parser = field)]
     label_studio_fields: Vec<(Role, String)>,
     /// Seconds within which a request for predictions is answered; Label Studio waits for 100.
-    #[arg(long, value_name = "SECONDS", requires = "label_studio", default_value_t = 85)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        requires = "label_studio",
+        default_value_t = 85
+    )]
     label_studio_deadline: u64,
     /// Name that Label Studio has to give.
     #[arg(long, value_name = "NAME", env = "TOUCHSTONE_LABEL_STUDIO_USER")]
     label_studio_user: Option<String>,
     /// Password that goes with it; better given in the environment, where others do not see it.
-    #[arg(long, value_name = "PASSWORD", env = "TOUCHSTONE_LABEL_STUDIO_PASSWORD")]
+    #[arg(
+        long,
+        value_name = "PASSWORD",
+        env = "TOUCHSTONE_LABEL_STUDIO_PASSWORD"
+    )]
     #[arg(hide_env_values = true)]
     label_studio_password: Option<String>,
 }
@@ -190,7 +203,10 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 type Answer = std::result::Result<Response, Refusal>;
 
 async fn authorised(State(backend): State<Arc<Backend>>, request: Request, next: Next) -> Response {
-    let refused = backend.auth.as_ref().and_then(|auth| auth.refuse(request.headers()));
+    let refused = backend
+        .auth
+        .as_ref()
+        .and_then(|auth| auth.refuse(request.headers()));
     match refused {
         Some(refused) => refused,
         None => next.run(request).await,

@@ -93,7 +93,10 @@ pub fn version(scorer: &Scorer, fields: &Fields) -> String {
 /// under another version, so that Label Studio asks for it again.
 pub fn predictions(scorer: &Scorer, fields: &Fields, tasks: &[Value], stop: &Stop) -> Vec<Value> {
     let version = version(scorer, fields);
-    let asked: Vec<_> = tasks.iter().map(|task| fields.task(&task["data"])).collect();
+    let asked: Vec<_> = tasks
+        .iter()
+        .map(|task| fields.task(&task["data"]))
+        .collect();
     let good: Vec<_> = asked.iter().flatten().cloned().collect();
     let mut scores = score_tasks(scorer, &good, stop, &ProgressBar::hidden()).into_iter();
     let none = || Err(Error::new(ErrorKind::Device, "no score was made"));
@@ -114,8 +117,8 @@ pub fn predictions(scorer: &Scorer, fields: &Fields, tasks: &[Value], stop: &Sto
 /// A task's score as a prediction.
 pub fn prediction(fields: &Fields, task: &Value, score: &Score, version: &str) -> Value {
     let control = fields.score();
-    let number = json!({ "number": control.scale.round(score.score) });
-    let mut result = vec![region(control, task, "number", &number)];
+    let (kind, value) = control.region(score.score);
+    let mut result = vec![region(control, task, kind, &value)];
     let texts = [
         (INTERVAL, interval(score)),
         (NOTE, note(score)),
@@ -139,7 +142,12 @@ fn failed(fields: &Fields, task: &Value, error: &Error, version: &str) -> Value 
 
 fn shown(fields: &Fields, task: &Value, name: &str, text: &str) -> Option<Value> {
     let control = fields.labelling().text_area(name)?;
-    Some(region(control, task, "textarea", &json!({ "text": [text] })))
+    Some(region(
+        control,
+        task,
+        "textarea",
+        &json!({ "text": [text] }),
+    ))
 }
 
 /// One control's part of a prediction; its `id` is the same whenever the task is scored.
@@ -159,7 +167,11 @@ fn region(control: &Control, task: &Value, kind: &str, value: &Value) -> Value {
 fn certainty(score: &Score) -> Option<f64> {
     let [low, high] = score.interval?;
     let left = 1.0 - f64::from(high - low) / 10.0;
-    let certainty = if score.abstain { 0.0 } else { left.clamp(0.0, 1.0) };
+    let certainty = if score.abstain {
+        0.0
+    } else {
+        left.clamp(0.0, 1.0)
+    };
     Some((certainty * 1000.0).round() / 1000.0)
 }
 
@@ -217,6 +229,11 @@ mod tests {
         drop(waiting);
         assert_eq!(stop.check().unwrap_err().kind(), ErrorKind::Cancelled);
         let (stop, _waiting) = Stop::after(Duration::ZERO);
-        assert!(stop.check().unwrap_err().to_string().contains("fewer tasks"));
+        assert!(
+            stop.check()
+                .unwrap_err()
+                .to_string()
+                .contains("fewer tasks")
+        );
     }
 }

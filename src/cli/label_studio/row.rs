@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::fields::Fields;
+use super::labelling::score_in;
 use crate::cli::forms;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -108,10 +109,19 @@ impl Origin {
 /// # Errors
 /// `Data` for an annotation without numbers, a score that is none from 0 to 10, and as
 /// [`Fields::task`].
-pub fn judged(fields: &Fields, project: u64, task: &Value, annotation: &Value) -> Result<Option<Judged>> {
+pub fn judged(
+    fields: &Fields,
+    project: u64,
+    task: &Value,
+    annotation: &Value,
+) -> Result<Option<Judged>> {
     let named = |error: Error| {
         let id = |value: &Value| value["id"].as_u64().map_or("?".into(), |id| id.to_string());
-        error.context(format!("annotation {} of task {}", id(annotation), id(task)))
+        error.context(format!(
+            "annotation {} of task {}",
+            id(annotation),
+            id(task)
+        ))
     };
     let Some(score) = score(fields, annotation).map_err(named)? else {
         return Ok(None);
@@ -172,7 +182,7 @@ fn control_number(fields: &Fields, result: &Value) -> Option<f64> {
     let control = fields.score();
     let mut regions = result.as_array()?.iter();
     let region = regions.find(|region| region["from_name"] == *control.name)?;
-    region["value"]["number"].as_f64()
+    score_in(&region["value"])
 }
 
 /// "Create annotations from predictions" leaves no time that anybody spent on them.
@@ -233,7 +243,13 @@ mod tests {
         let origin = json!({"project": 3, "task": 7, "annotation": 5, "created": "c", "updated": "u", "by": 2, "predicted": 7.4});
         assert_eq!(row["label_studio"], origin);
         let origin = Origin::of(row.as_object().unwrap()).unwrap();
-        assert_eq!(origin.key(), Key { project: 3, annotation: 5 });
+        assert_eq!(
+            origin.key(),
+            Key {
+                project: 3,
+                annotation: 5
+            }
+        );
     }
 
     #[test]

@@ -134,11 +134,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let rows = folder.path().join("rows.jsonl");
         let settings = Settings::from_extra_params(&json!({"metric": "fairness"})).unwrap();
-        Projects::open(&rows).unwrap().set("3", settings.clone()).unwrap();
+        Projects::open(&rows)
+            .unwrap()
+            .set("3", settings.clone())
+            .unwrap();
         let again = Projects::open(&rows).unwrap();
         assert_eq!(again.get("3"), settings);
         assert_eq!(again.get("4"), Settings::default());
         std::fs::write(folder.path().join("rows.jsonl.projects.json"), "{").unwrap();
-        assert_eq!(Projects::open(&rows).err().unwrap().kind(), ErrorKind::Format);
+        assert_eq!(
+            Projects::open(&rows).err().unwrap().kind(),
+            ErrorKind::Format
+        );
     }
 }

@@ -21,7 +21,9 @@ pub fn take(backend: &Backend, event: &Value) -> std::result::Result<Value, Refu
             let fields = backend.fields(&project.to_string(), &event["project"]["label_config"])?;
             written(&fields, project, event)
         }
-        Some("ANNOTATIONS_DELETED" | "ANNOTATION_DELETED") => withdrawn(event)?.into_iter().map(Ok).collect(),
+        Some("ANNOTATIONS_DELETED" | "ANNOTATION_DELETED") => {
+            withdrawn(event)?.into_iter().map(Ok).collect()
+        }
         Some("START_TRAINING") => {
             let message = "train on the collected rows with: touchstone train ROWS";
             return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, message));
@@ -38,12 +40,16 @@ pub fn take(backend: &Backend, event: &Value) -> std::result::Result<Value, Refu
 /// Takes what is good of an event, then tells what is not.
 fn keep(backend: &Backend, changes: Vec<Result<Change>>) -> std::result::Result<Value, Refusal> {
     let (all, mut errors) = (changes.len(), Vec::new());
-    let good = changes.into_iter().filter_map(|change| change.map_err(|e| errors.push(e)).ok());
+    let good = changes
+        .into_iter()
+        .filter_map(|change| change.map_err(|e| errors.push(e)).ok());
     let counts = locked(&backend.ledger).apply(good.collect())?;
     match errors.into_iter().next() {
         None => Ok(json!({ "status": "taken", "rows": counts })),
         Some(error) if all == 1 => Err(error.into()),
-        Some(error) => Err(error.context("some annotations became no row; the first").into()),
+        Some(error) => Err(error
+            .context("some annotations became no row; the first")
+            .into()),
     }
 }
 
@@ -88,7 +94,10 @@ fn withdrawn(event: &Value) -> Result<Vec<Change>> {
         .chain(several(&event["annotation"]))
         .map(|annotation| {
             let annotation = number(annotation, "id")?;
-            Ok(Change::Remove(Key { project, annotation }))
+            Ok(Change::Remove(Key {
+                project,
+                annotation,
+            }))
         })
         .collect()
 }
