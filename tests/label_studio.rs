@@ -715,3 +715,62 @@ fn the_token_of_label_studio_is_kept_nowhere() {
         assert!(!text.contains("secret"), "{text}");
     }
 }
+
+#[test]
+fn an_export_adds_what_the_webhook_missed() {
+    let backend = Backend::start(&[]);
+    backend.post("/webhook", &created(1, 3.5)).json();
+    let told = created(1, 4.5);
+    let missed = created(2, 8.0);
+    let annotations = [&told, &missed].map(|event| event["annotation"].clone());
+    let mut exported = told["task"].clone();
+    exported["annotations"] = json!(annotations);
+    let file = backend.folder.path().join("export.json");
+    std::fs::write(&file, json!([exported]).to_string()).unwrap();
+    let rows = backend.rows_file();
+    let (file, output) = (file.to_str().unwrap(), rows.to_str().unwrap());
+    let import = ["import", file, "--from", "label-studio", "--output", output];
+    stdout(&import);
+    assert_eq!(scores(&backend.rows()), [4.5, 8.0]);
+    stdout(&import);
+    assert_eq!(
+        scores(&backend.rows()),
+        [4.5, 8.0],
+        "once more changes nothing"
+    );
+    backend.post("/webhook", &created(3, 1.0)).json();
+    assert_eq!(scores(&backend.rows()), [4.5, 8.0, 1.0]);
+    let message = common::failure(&["eval", file, "--bundle", tiny_bundle().to_str().unwrap()]);
+    assert!(message.contains("--from label-studio"), "{message}");
+}
+
+#[test]
+fn scored_rows_become_tasks_with_predictions() {
+    let folder = tempfile::tempdir().unwrap();
+    let (rows, tasks) = (
+        folder.path().join("rows.jsonl"),
+        folder.path().join("tasks.json"),
+    );
+    let row = json!({"metric_name": "fairness", "user_prompt": "Who?", "answer": "You.", "language": "en"});
+    std::fs::write(&rows, format!("{row}\n{row}\n")).unwrap();
+    stdout(&[
+        "score",
+        rows.to_str().unwrap(),
+        "--output",
+        tasks.to_str().unwrap(),
+        "--format",
+        "label-studio",
+        "--bundle",
+        tiny_bundle().to_str().unwrap(),
+    ]);
+    let tasks: Value = serde_json::from_slice(&std::fs::read(tasks).unwrap()).unwrap();
+    let data = json!({"metric": "fairness", "system_prompt": "", "prompt": "Who?", "response": "You.", "language": "en"});
+    assert_eq!(tasks[0]["data"], data);
+    let prediction = &tasks[1]["predictions"][0];
+    number(prediction);
+    assert!(!text(prediction, "interval").is_empty());
+    assert_ne!(
+        tasks[0]["predictions"][0]["result"][0]["id"],
+        prediction["result"][0]["id"]
+    );
+}

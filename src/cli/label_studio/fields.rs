@@ -111,12 +111,12 @@ impl Fields {
     }
 
     /// For an export, which comes without its labelling configuration; `control` held the score.
-    pub fn of_export(control: &str, settings: Settings) -> Self {
+    pub fn of_export(control: &str, general: Settings) -> Self {
         Self {
             labelling: Labelling::default(),
             score: Control::number(control),
-            own: settings,
-            general: Settings::default(),
+            own: Settings::default(),
+            general,
         }
     }
 

@@ -1,33 +1,96 @@
 //! Label Studio's JSON export as training rows.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use serde_json::Value;
 
-use super::fields::Fields;
-use super::labelling::SCORE;
-use super::ledger::Change;
+use super::fields::{Fields, Role};
+use super::labelling::{SCORE, score_in};
+use super::ledger::{Change, Counts, Ledger};
 use super::row::{judged, number};
 use super::settings::Settings;
-use crate::cli::forms::{Element, Form};
+use crate::cli::forms::{self, Element, Form};
 use crate::error::{Error, ErrorKind, Result};
 
-/// What an export says, and what it leaves open.
-#[derive(Debug, Default)]
-pub struct Imported {
-    /// A row for each judged annotation.
-    pub changes: Vec<Change>,
-    /// Annotations that were skipped, hold no score, or are copies of predictions.
+/// What an export leaves open, since it comes without its labelling configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Open {
+    /// The control that holds the score.
+    pub control: Option<String>,
+    /// The metric of tasks that name none.
+    pub metric: Option<String>,
+    /// What that metric measures.
+    pub definition: Option<String>,
+    /// The data field with the system prompt.
+    pub system: Option<String>,
+    /// The data field with the prompt.
+    pub prompt: Option<String>,
+    /// The data field with the answer.
+    pub response: Option<String>,
+}
+
+/// What came of an import.
+#[derive(Clone, Copy, Debug)]
+pub struct Done {
+    /// What it did to the file of rows.
+    pub counts: Counts,
+    /// Annotations that nobody judged.
     pub unjudged: usize,
 }
 
+/// Adds the judged annotations of the export at `path` to the rows in `output`, each in place of
+/// its older row.
+///
+/// # Errors
+/// `Io`, and as [`import`] and [`Ledger::open`].
+pub fn import_file(path: &Path, open: Open, output: &Path) -> Result<Done> {
+    let named = |error: Error| error.context(path.display());
+    let (form, found) = forms::read(crate::cli::read(path)?, path).map_err(named)?;
+    let control = open.control.clone();
+    let imported = import(&found.elements, form, control.as_deref(), &open.settings());
+    let imported = imported.map_err(named)?;
+    let counts = Ledger::open(output)?.apply(imported.changes)?;
+    Ok(Done {
+        counts,
+        unjudged: imported.unjudged,
+    })
+}
+
+impl Open {
+    fn settings(self) -> Settings {
+        let fields = [
+            (Role::System, self.system),
+            (Role::Prompt, self.prompt),
+            (Role::Response, self.response),
+        ];
+        let fields = fields.into_iter();
+        Settings {
+            metric: self.metric,
+            definition: self.definition,
+            fields: fields
+                .filter_map(|(role, name)| Some((role, name?)))
+                .collect(),
+        }
+    }
+}
+
+/// The annotations of an export.
+#[derive(Debug, Default)]
+struct Imported {
+    /// A row for each judged annotation.
+    changes: Vec<Change>,
+    /// Those that were skipped, hold no score, or are copies of predictions.
+    unjudged: usize,
+}
+
 /// The judged annotations of an export's tasks. The score is what the control `control` holds; by
-/// default the one named `score`, or the only `<Number>`.
+/// default the one named `score`, or the only number.
 ///
 /// # Errors
 /// `Data` for an element that is no exported task, several controls to choose from, and as
 /// [`judged`]; the message names the place.
-pub fn import(
+fn import(
     elements: &[Element],
     form: Form,
     control: Option<&str>,
@@ -85,14 +148,18 @@ fn only_control<'a>(tasks: impl Iterator<Item = &'a Value>) -> Result<String> {
         .flat_map(annotations)
         .filter_map(|annotation| annotation["result"].as_array())
         .flatten();
-    let numbers = regions.filter(|region| region["type"] == "number");
+    let numbers = regions.filter(|region| score_in(&region["value"]).is_some());
     let names: BTreeSet<&str> = numbers.filter_map(|it| it["from_name"].as_str()).collect();
     if names.len() < 2 || names.contains(SCORE) {
-        return Ok(names.first().filter(|_| names.len() == 1).unwrap_or(&SCORE).to_string());
+        return Ok(names
+            .first()
+            .filter(|_| names.len() == 1)
+            .unwrap_or(&SCORE)
+            .to_string());
     }
     let names: Vec<&str> = names.into_iter().collect();
     let message = format!(
-        "there are several Number controls ({}); name the one that holds the score with --question",
+        "there are several controls for numbers ({}); name the one that holds the score with --question",
         names.join(", ")
     );
     Err(Error::new(ErrorKind::Data, message))
@@ -100,12 +167,9 @@ fn only_control<'a>(tasks: impl Iterator<Item = &'a Value>) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use serde_json::json;
 
     use super::*;
-    use crate::cli::forms;
 
     fn read(export: &Value, control: Option<&str>) -> Result<Imported> {
         let bytes = export.to_string().into_bytes();
@@ -138,13 +202,20 @@ mod tests {
     fn each_judged_annotation_is_a_row() {
         let mut skipped = annotation(3, "score", 1.0);
         skipped["was_cancelled"] = json!(true);
-        let both = [annotation(1, "score", 2.5), annotation(2, "score", 8.0), skipped];
+        let both = [
+            annotation(1, "score", 2.5),
+            annotation(2, "score", 8.0),
+            skipped,
+        ];
         let found = read(&export(&both), None).unwrap();
         assert_eq!((scores(&found), found.unjudged), (vec![2.5, 8.0], 1));
         let Change::Put(row) = &found.changes[0] else {
             panic!("a row")
         };
-        assert_eq!((row.origin.project, row.origin.task, row.origin.by), (3, 7, Some(4)));
+        assert_eq!(
+            (row.origin.project, row.origin.task, row.origin.by),
+            (3, 7, Some(4))
+        );
     }
 
     #[test]
@@ -168,6 +239,11 @@ mod tests {
         assert!(error.contains("row 1: annotation 1 of task 7"), "{error}");
         wrong[0]["annotations"] = json!([annotation(1, "score", 1.0)]);
         wrong[0]["data"] = json!({"prompt": "Who?", "response": "You."});
-        assert!(read(&wrong, None).unwrap_err().to_string().contains("no metric"));
+        assert!(
+            read(&wrong, None)
+                .unwrap_err()
+                .to_string()
+                .contains("no metric")
+        );
     }
 }

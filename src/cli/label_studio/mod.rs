@@ -6,7 +6,9 @@
 
 mod auth;
 mod exchange;
+mod export;
 mod fields;
+mod import;
 mod labelling;
 mod ledger;
 mod predict;
@@ -26,6 +28,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
+
+pub use self::export::tasks;
+pub use self::import::{Open, import_file};
 
 use self::auth::Auth;
 use self::exchange::{Refusal, answer, read};
