@@ -11,6 +11,7 @@ pub mod http;
 pub mod import;
 mod inspect;
 pub mod interchange;
+mod label_studio;
 mod map;
 pub mod model;
 pub mod output;

@@ -228,11 +228,17 @@ fn column(names: &[&str]) -> String {
 
 /// An export of another tool is brought into rows first.
 fn export_hint(header: &[String]) -> Option<String> {
-    let argilla = header
-        .iter()
-        .any(|h| h == "_server_id" || h.ends_with(".responses"));
-    let hint = "; this looks like an export of Argilla: `touchstone import FILE --from argilla` makes rows of it";
-    argilla.then(|| hint.to_owned())
+    let has = |name: &str| header.iter().any(|h| h == name);
+    let argilla = has("_server_id") || header.iter().any(|h| h.ends_with(".responses"));
+    let label_studio = has("data") && has("annotations");
+    let (tool, name) = match (argilla, label_studio) {
+        (true, _) => ("Argilla", "argilla"),
+        (_, true) => ("Label Studio", "label-studio"),
+        _ => return None,
+    };
+    Some(format!(
+        "; this looks like an export of {tool}: `touchstone import FILE --from {name}` makes rows of it"
+    ))
 }
 
 fn separator_hint(header: &[String]) -> String {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use indicatif::ProgressBar;
 
 use super::args::BundleArgs;
 use super::interchange::Format;
@@ -12,7 +13,7 @@ use super::rows::{self, Options, Row, Rows};
 use super::{block_on, model};
 use crate::error::{Error, ErrorKind, Result};
 use crate::metric::Metric;
-use crate::scorer::{BATCH_TOKENS, Score, Scorer, Unpaused};
+use crate::scorer::{BATCH_TOKENS, Pause, Score, Scorer, Unpaused};
 use crate::text::{Segment, Task};
 
 /// Arguments of `touchstone score`.
@@ -166,10 +167,28 @@ fn score_file(args: &ScoreArgs, file: &Path, output: &Path) -> Result<()> {
     Err(Error::new(ErrorKind::Data, message))
 }
 
-/// Scores rows in batches of like length, with a progress bar; in the order of the rows.
+/// Scores rows with a progress bar; in the order of the rows.
 pub(super) fn score_rows(scorer: &Scorer, rows: &[Row]) -> Vec<Result<Score>> {
     let tasks: Vec<Task> = rows.iter().map(Row::task).collect();
-    let tokens: Vec<Result<usize>> = tasks.iter().map(|task| scorer.tokens(task)).collect();
+    let bar = bar("scoring", tasks.len() as u64, "rows");
+    let scores = score_tasks(scorer, &tasks, &Unpaused, &bar);
+    bar.finish_and_clear();
+    scores
+}
+
+/// Scores tasks in batches of like length over all cores; in the order of the tasks. Those that
+/// `pause` keeps from being scored have its error.
+pub(super) fn score_tasks(
+    scorer: &Scorer,
+    tasks: &[Task],
+    pause: &(impl Pause + Sync),
+    bar: &ProgressBar,
+) -> Vec<Result<Score>> {
+    let tokens = |task| {
+        block_on(pause.pause())?;
+        scorer.tokens(task)
+    };
+    let tokens: Vec<Result<usize>> = tasks.iter().map(tokens).collect();
     let good: Vec<usize> = (0..tasks.len())
         .filter(|&index| tokens[index].is_ok())
         .collect();
@@ -177,18 +196,18 @@ pub(super) fn score_rows(scorer: &Scorer, rows: &[Row]) -> Vec<Result<Score>> {
         .iter()
         .filter_map(|&i| tokens[i].as_ref().ok().copied())
         .collect();
+    bar.inc((tasks.len() - good.len()) as u64);
     let mut scores: Vec<Result<Score>> = tokens
         .into_iter()
         .map(|tokens| Err(tokens.err().unwrap_or_else(not_scored)))
         .collect();
-    let bar = bar("scoring", good.len() as u64, "rows");
     let batches: Vec<Vec<usize>> = batches(&costs, BATCH_TOKENS)
         .into_iter()
         .map(|batch| batch.into_iter().map(|index| good[index]).collect())
         .collect();
     let work = |batch: &[usize]| {
         let tasks: Vec<Task> = batch.iter().map(|&index| tasks[index].clone()).collect();
-        block_on(scorer.score_batch(&tasks, &Unpaused))
+        block_on(scorer.score_batch(&tasks, pause))
     };
     let done = |batch: &[usize], found: Result<Vec<Result<Score>>>| {
         match found {
@@ -203,7 +222,6 @@ pub(super) fn score_rows(scorer: &Scorer, rows: &[Row]) -> Vec<Result<Score>> {
     };
     // `done` never fails: a batch's error is its rows' error.
     let _ = over_batches(&batches, work, done);
-    bar.finish_and_clear();
     scores
 }
 

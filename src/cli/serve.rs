@@ -21,6 +21,7 @@ use tower_http::services::ServeDir;
 
 use super::embedders::Embedders;
 use super::hosted;
+use super::label_studio::{self, LabelStudioArgs};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What the page may load and run; who may embed it is appended.
@@ -66,6 +67,9 @@ pub struct ServeArgs {
     /// this page's own, `null` for files); repeatable, nobody by default. Makes `embed.json`.
     #[arg(long = "embed-origin", value_name = "ORIGIN")]
     pub embed_origins: Vec<String>,
+    /// What is told Label Studio.
+    #[command(flatten)]
+    pub label_studio: LabelStudioArgs,
 }
 
 /// Serves the folder until Ctrl-C or SIGTERM; prints the address once it listens.
@@ -89,24 +93,30 @@ pub fn router(folder: &Path, bundles: &[PathBuf], embed_origins: &[String]) -> R
     with_headers(local, embedders)
 }
 
-/// The same for an address that others can reach under names unknown here.
-fn open_router(args: &ServeArgs) -> Result<Router> {
-    let embedders = Embedders::new(&args.embed_origins)?;
-    with_headers(files(&args.folder, &args.bundles, &embedders)?, embedders)
+/// All that is asked for: the page, a backend of Label Studio, or both.
+fn site(args: &ServeArgs, embedders: &Embedders) -> Result<Router> {
+    let page = || files(&args.folder, &args.bundles, embedders);
+    match label_studio::routes(&args.label_studio, &args.folder, &args.bundles)? {
+        None => page(),
+        Some(backend) if has_page(&args.folder) => Ok(page()?.merge(backend)),
+        Some(backend) => Ok(backend.fallback_service(NOT_FOUND.into_service())),
+    }
 }
 
 async fn serve(args: &ServeArgs) -> Result<()> {
     let listener = bind(&args.host, args.port).await?;
     let address = listener.local_addr().map_err(failed)?;
-    let router = if address.ip().to_canonical().is_loopback() {
-        router(&args.folder, &args.bundles, &args.embed_origins)?
+    let embedders = Embedders::new(&args.embed_origins)?;
+    let mut site = site(args, &embedders)?;
+    if address.ip().to_canonical().is_loopback() {
+        site = site.layer(from_fn(refuse_foreign_hosts));
     } else {
         eprintln!(
             "warning: --host {} lets everybody on the network open this page",
             args.host
         );
-        open_router(args)?
-    };
+    }
+    let router = with_headers(site, embedders)?;
     let (stop, last_call) = (stop_signal()?, stop_signal()?);
     announce(&args.folder, address)?;
     tokio::select! {
@@ -168,7 +178,7 @@ fn failed(error: std::io::Error) -> Error {
 
 /// The folder's files, precompressed where a `.br` or `.gz` stands beside them.
 fn files(folder: &Path, bundles: &[PathBuf], embedders: &Embedders) -> Result<Router> {
-    if !folder.join("index.html").is_file() {
+    if !has_page(folder) {
         let message = format!(
             "there is no index.html in {}; build the page with `cargo xtask build`, \
              or name the folder that holds it",
@@ -187,6 +197,10 @@ fn files(folder: &Path, bundles: &[PathBuf], embedders: &Embedders) -> Result<Ro
         .fallback_service(files.not_found_service(NOT_FOUND.into_service()))
         .layer(compression)
         .layer(from_fn(screen)))
+}
+
+fn has_page(folder: &Path) -> bool {
+    folder.join("index.html").is_file()
 }
 
 fn is_compressible(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
@@ -595,6 +609,7 @@ mod tests {
             port,
             bundles: Vec::new(),
             embed_origins: Vec::new(),
+            label_studio: LabelStudioArgs::default(),
         };
         let error = run(&args).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Io);

@@ -138,7 +138,8 @@ fn release(steps: &mut Steps, browsers: &Browsers) -> Result<()> {
     })
 }
 
-fn cargo(command: &str) -> Command {
+/// Cargo in the profile of the tests.
+pub fn cargo(command: &str) -> Command {
     let mut cargo = process::cargo();
     cargo.args([command, "--release"]);
     cargo
@@ -163,7 +164,7 @@ fn for_browser(cargo: &mut Command, backend: Backend) -> &mut Command {
 }
 
 /// Tells the tests where the page, the model and the browsers are, and where screenshots go.
-fn with_page(mut cargo: Command, browsers: &Browsers) -> Result<Command> {
+pub fn with_page(mut cargo: Command, browsers: &Browsers) -> Result<Command> {
     cargo
         .env("TOUCHSTONE_DIST", place::dist())
         .env("TOUCHSTONE_MODEL", place::model()?)
@@ -173,6 +174,7 @@ fn with_page(mut cargo: Command, browsers: &Browsers) -> Result<Command> {
     Ok(cargo)
 }
 
-fn artefacts() -> Result<PathBuf> {
+/// Where tests leave their screenshots.
+pub fn artefacts() -> Result<PathBuf> {
     Ok(place::target()?.join("artefacts"))
 }

@@ -3,6 +3,7 @@
 mod browser;
 mod check;
 mod files;
+mod label_studio;
 mod model;
 mod options;
 mod package;
@@ -49,6 +50,7 @@ fn run(command: Command) -> Result<()> {
         Command::Wasm { backend, release } => wasm::run(backend, release)?,
         Command::Test { all } => check::run(all)?,
         Command::TestGpu => check::run_gpu()?,
+        Command::TestLabelStudio => label_studio::run()?,
         Command::SetupBrowser => browser::run()?,
         Command::Complete => page::complete()?,
         Command::ListFiles { page } => files::list(&page)?,

@@ -18,6 +18,8 @@ cargo xtask COMMAND
             budgets
   test-gpu  every encoder against its reference on a native GPU, or on Mesa's Vulkan on the CPU,
             which is installed with apt where run as root
+  test-label-studio
+            the companion with a real Label Studio, which is installed among the tools (about 1 GB)
   wasm cpu|webgpu [--release]
             one wasm file, into dist/wasm/
   list-files DIR
@@ -69,6 +71,8 @@ pub enum Command {
     },
     /// The encoders' tests on a native wgpu device.
     TestGpu,
+    /// Run the test with a real Label Studio.
+    TestLabelStudio,
     /// Find or install the browsers of the tests.
     SetupBrowser,
     /// Trunk's `post_build` hook; not for people.
@@ -103,6 +107,7 @@ pub fn parse(args: impl Iterator<Item = String>) -> Result<Command, String> {
             all: rest.flag("--all"),
         },
         Some("test-gpu") => Command::TestGpu,
+        Some("test-label-studio") => Command::TestLabelStudio,
         Some("setup-browser") => Command::SetupBrowser,
         Some("widget") => Command::Widget,
         Some("complete") => Command::Complete,

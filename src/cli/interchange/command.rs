@@ -4,15 +4,18 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::super::label_studio;
 use super::super::output::Unfinished;
 use super::{Scale, argilla};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// Tools whose exports are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Tool {
     /// Argilla 2: JSON of `dataset.records(with_responses=True).to_list(flatten=True)`.
     Argilla,
+    /// Label Studio: an export in the form JSON. Its rows are added to those that OUTPUT has.
+    LabelStudio,
 }
 
 /// Arguments of `touchstone import`.
@@ -27,10 +30,12 @@ pub struct ImportArgs {
     #[arg(long, short)]
     output: PathBuf,
     /// The scale of the judgements, worst to best: 0-10, 1-5, 5-1 where 1 is the best. It is mapped
-    /// linearly to 0-10.
+    /// linearly to 0-10. Scores of Label Studio are taken as they are.
     #[arg(long, value_name = "WORST-BEST", allow_hyphen_values = true)]
-    scale: Scale,
-    /// The question whose answers are the scores; needed where the export has several.
+    #[arg(required_if_eq("from", "argilla"))]
+    scale: Option<Scale>,
+    /// The question, or Label Studio's control, whose answers are the scores; needed where the
+    /// export has several.
     #[arg(long)]
     question: Option<String>,
     /// The metric of records that name none.
@@ -55,10 +60,41 @@ pub struct ImportArgs {
 
 /// Runs the command.
 pub fn run(args: &ImportArgs) -> Result<()> {
-    let Tool::Argilla = args.from;
+    match (args.from, args.scale) {
+        (Tool::Argilla, Some(scale)) => run_argilla(args, scale),
+        (Tool::LabelStudio, None) => run_label_studio(args),
+        (Tool::Argilla, None) => Err(Error::new(ErrorKind::Input, "--scale is missing")),
+        (Tool::LabelStudio, Some(_)) => {
+            let message =
+                "--scale: scores of Label Studio go from 0 to 10 and are taken as they are";
+            Err(Error::new(ErrorKind::Input, message))
+        }
+    }
+}
+
+fn run_label_studio(args: &ImportArgs) -> Result<()> {
+    let open = label_studio::Open {
+        control: args.question.clone(),
+        metric: args.metric.clone(),
+        definition: args.definition.clone(),
+        system: args.system.clone(),
+        prompt: args.prompt.clone(),
+        response: args.response.clone(),
+    };
+    let done = label_studio::import_file(&args.file, open, &args.output)?;
+    let (counts, output) = (done.counts, args.output.display());
+    eprintln!(
+        "{output}: {} rows added, {} changed; {} annotations left out (skipped, without a score, \
+         or copies of predictions)",
+        counts.added, counts.changed, done.unjudged
+    );
+    Ok(())
+}
+
+fn run_argilla(args: &ImportArgs, scale: Scale) -> Result<()> {
     let options = argilla::Options {
         question: args.question.clone(),
-        scale: args.scale,
+        scale,
         metric: args.metric.clone(),
         definition: args.definition.clone(),
         prompt: args.prompt.clone(),

@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 
 pub use scale::Scale;
 
+use super::label_studio;
 use super::rows::{Row, field};
 use crate::error::{Error, ErrorKind, Result};
 use crate::scorer::Score;
@@ -27,6 +28,8 @@ pub enum Format {
     Langfuse,
     /// LLM Comparator: one JSON file of pairs, the answers of two models to the same prompt.
     LlmComparator,
+    /// Label Studio: one JSON list of tasks with predictions, for the example's configuration.
+    LabelStudio,
 }
 
 /// A row and what the scorer said of it.
@@ -47,6 +50,7 @@ impl Format {
         match self {
             Self::Langfuse => langfuse::check(rows),
             Self::LlmComparator => llm_comparator::check(rows),
+            Self::LabelStudio => Ok(()),
         }
     }
 
@@ -64,6 +68,7 @@ impl Format {
             return Err(Error::new(ErrorKind::Data, message));
         }
         match self {
+            Self::LabelStudio => label_studio::tasks(&scored),
             Self::Langfuse => langfuse::text(&scored),
             Self::LlmComparator => {
                 let (text, remark) = llm_comparator::text(&scored, source)?;
