@@ -248,7 +248,10 @@ fn every_kind_of_error_has_a_headline_and_advice() {
     );
     let listed = read(&web().join("error-words.js"));
     for kind in kinds {
-        for key in [format!("shell.fault.{kind}"), format!("shell.advice.{kind}")] {
+        for key in [
+            format!("shell.fault.{kind}"),
+            format!("shell.advice.{kind}"),
+        ] {
             assert!(english.contains_key(&key), "no message {key}");
         }
         let quoted = format!("\"{kind}\"");

@@ -5,6 +5,7 @@
 //! key and value of every token; then all the rest of a block while it is in the cache. Products and
 //! functions are rten's, which picks the kernels for the CPU at hand.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -25,9 +26,16 @@ const BLOCK_TOKENS: usize = 64;
 /// Fewest tokens worth a thread of their own.
 const LEAST_TOKENS: usize = 8;
 
+thread_local! {
+    /// The kernels for this CPU; one a thread, as they cannot be handed from one to another.
+    static GEMM: GemmExecutor = GemmExecutor::default();
+    /// Room for a block's intermediate values. Taken, not borrowed: while a product waits for its
+    /// own parts, the thread may begin another block.
+    static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+}
+
 /// The fused layers.
 pub(super) struct Fused {
-    gemm: GemmExecutor,
     norm: Norm,
     layers: Vec<Layer>,
     width: usize,
@@ -74,10 +82,9 @@ pub(super) struct Run<'a> {
 
 impl Fused {
     pub(super) fn load(plan: &Plan, weights: &Weights) -> Result<Self> {
-        let gemm = GemmExecutor::default();
         let norm = |name: &str| Norm::load(name, plan.epsilon, weights);
         let layer = |index| {
-            let product = |names: &[String]| Product::load(names, weights, &gemm);
+            let product = |names: &[String]| Product::load(names, weights);
             let [qkv, output, up, down] = plan.products(index);
             let [attention_norm, output_norm] = plan.norms(index);
             Ok(Layer {
@@ -95,7 +102,6 @@ impl Fused {
             width: plan.width,
             heads: plan.heads,
             inner: plan.inner,
-            gemm,
         })
     }
 
@@ -153,38 +159,48 @@ impl Run<'_> {
     }
 
     fn layer(&mut self, layer: &Layer) {
-        let Fused { gemm, width, .. } = self.fused;
+        let width = self.fused.width;
         let tokens = self.hidden.len() / width;
         let block = tokens.div_ceil(rayon::current_num_threads());
         let block = block.clamp(LEAST_TOKENS, BLOCK_TOKENS) * width;
         self.qkv
             .par_chunks_mut(3 * block)
             .zip(self.hidden.par_chunks(block))
-            .for_each(|(qkv, hidden)| layer.qkv.apply(gemm, hidden, qkv, 0.0));
+            .for_each(|(qkv, hidden)| layer.qkv.apply(hidden, qkv, 0.0));
         let (fused, qkv, windows) = (self.fused, &self.qkv, &self.windows);
         self.hidden
             .par_chunks_mut(block)
             .enumerate()
             .for_each(|(index, hidden)| {
                 let first = index * block / width;
-                let context = fused.attend(qkv, windows, first..first + hidden.len() / width);
+                let rows = first..first + hidden.len() / width;
+                let mut scratch = SCRATCH.take();
+                scratch.resize(rows.len() * fused.inner.max(width), 0.0);
+                let context = &mut scratch[..hidden.len()];
+                fused.attend(qkv, windows, &rows, context);
                 // Added to the hidden states where they are.
-                layer.output.apply(gemm, &context, hidden, 1.0);
+                layer.output.apply(context, hidden, 1.0);
                 layer.attention_norm.apply(hidden);
-                let mut inner = vec![0.0; hidden.len() / width * fused.inner];
-                layer.up.apply(gemm, hidden, &mut inner, 0.0);
-                Gelu {}.map_mut(&mut inner);
-                layer.down.apply(gemm, &inner, hidden, 1.0);
+                let inner = &mut scratch[..rows.len() * fused.inner];
+                layer.up.apply(hidden, inner, 0.0);
+                Gelu {}.map_mut(inner);
+                layer.down.apply(inner, hidden, 1.0);
                 layer.output_norm.apply(hidden);
+                SCRATCH.set(scratch);
             });
     }
 }
 
 impl Fused {
-    /// What the tokens `rows` gather from their own windows: `[rows, width]`.
-    fn attend(&self, qkv: &[f32], windows: &[Range<usize>], rows: Range<usize>) -> Vec<f32> {
+    /// What the tokens `rows` gather from their own windows, into `context`, `[rows, width]`.
+    fn attend(
+        &self,
+        qkv: &[f32],
+        windows: &[Range<usize>],
+        rows: &Range<usize>,
+        context: &mut [f32],
+    ) {
         let width = self.width;
-        let mut context = vec![0.0; rows.len() * width];
         let mut scratch = (Vec::new(), Vec::new());
         for window in windows {
             let own = rows.start.max(window.start)..rows.end.min(window.end);
@@ -196,7 +212,6 @@ impl Fused {
                 self.attend_head(qkv, window, &own, head, context, &mut scratch);
             }
         }
-        context
     }
 
     /// One head of the tokens `own` of `window`, written into its columns of `context`.
@@ -221,36 +236,26 @@ impl Fused {
             alpha: (size as f32).sqrt().recip(),
             ..GemmOptions::default()
         };
-        self.multiply(query, keys, logits, scaled);
+        let unpacked = |a, b| (GemmInputA::Unpacked(a), GemmInputB::Unpacked(b));
+        multiply(unpacked(query, keys), logits, scaled);
         for row in logits.chunks_exact_mut(window.len()) {
             Softmax::new_mut(row).dispatch();
         }
         let weights = matrix(logits, [own.len(), window.len()], [window.len(), 1]);
-        self.multiply(weights, values, gathered, GemmOptions::default());
+        multiply(unpacked(weights, values), gathered, GemmOptions::default());
         for (row, values) in gathered.chunks_exact(size).enumerate() {
             context[row * self.width + column..][..size].copy_from_slice(values);
         }
-    }
-
-    fn multiply(
-        &self,
-        a: NdTensorView<f32, 2>,
-        b: NdTensorView<f32, 2>,
-        output: &mut [f32],
-        options: GemmOptions<f32, f32, f32>,
-    ) {
-        let (a, b) = (GemmInputA::Unpacked(a), GemmInputB::Unpacked(b));
-        let done = self.gemm.gemm(output, a, b, options);
-        done.expect("sizes of one layer fit each other");
     }
 }
 
 impl Product {
     /// The named products side by side, see [`Weights::stacked`].
-    fn load(names: &[String], weights: &Weights, gemm: &GemmExecutor) -> Result<Self> {
+    fn load(names: &[String], weights: &Weights) -> Result<Self> {
         let (rows, bias) = weights.stacked(names, true)?;
         let inputs = rows.len() / bias.len();
-        let weight = gemm.prepack_b(matrix(&rows, [inputs, bias.len()], [1, inputs]));
+        let transposed = matrix(&rows, [inputs, bias.len()], [1, inputs]);
+        let weight = GEMM.with(|gemm| gemm.prepack_b(transposed));
         Ok(Self {
             inputs,
             weight,
@@ -259,7 +264,7 @@ impl Product {
     }
 
     /// `output = rows x weight + bias + keep x output`.
-    fn apply(&self, gemm: &GemmExecutor, rows: &[f32], output: &mut [f32], keep: f32) {
+    fn apply(&self, rows: &[f32], output: &mut [f32], keep: f32) {
         let shape = [rows.len() / self.inputs, self.inputs];
         let rows = GemmInputA::Unpacked(matrix(rows, shape, [self.inputs, 1]));
         let options = GemmOptions {
@@ -267,8 +272,7 @@ impl Product {
             bias: Some(BiasVector::Row(&self.bias)),
             ..GemmOptions::default()
         };
-        let done = gemm.gemm(output, rows, GemmInputB::Packed(&self.weight), options);
-        done.expect("sizes were checked when the weights were read");
+        multiply((rows, GemmInputB::Packed(&self.weight)), output, options);
     }
 }
 
@@ -297,6 +301,16 @@ impl Norm {
             Normalize::new_mut(row, options).dispatch();
         }
     }
+}
+
+/// `output = alpha x a x b + beta x output`, and a bias.
+fn multiply(
+    (a, b): (GemmInputA<f32>, GemmInputB<f32>),
+    output: &mut [f32],
+    options: GemmOptions<f32, f32, f32>,
+) {
+    let done = GEMM.with(|gemm| gemm.gemm(output, a, b, options));
+    done.expect("sizes were checked when the weights were read");
 }
 
 /// A view of `values`: element (row, column) is at `row x strides[0] + column x strides[1]`.

@@ -251,7 +251,8 @@ mod tests {
         let mut named: Vec<&str> = fields.iter().map(|f| f["name"].as_str().unwrap()).collect();
         let custom = found["examples"][0]["custom_fields"].as_object().unwrap();
         let mut used: Vec<&str> = custom.keys().map(String::as_str).collect();
-        (named.sort_unstable(), used.sort_unstable());
+        named.sort_unstable();
+        used.sort_unstable();
         assert_eq!(named, used);
     }
 
