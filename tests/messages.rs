@@ -221,6 +221,41 @@ fn no_message_is_left_over() {
     }
 }
 
+/// The kinds of error: those of the library and those that the page's code makes itself.
+fn kinds_of_error() -> BTreeSet<String> {
+    let library = read(&web().join("../src/error.rs"));
+    let library = library.lines().filter_map(|line| line.split_once("=> \""));
+    let mut kinds: BTreeSet<String> = library
+        .filter_map(|(_, rest)| Some(rest.split_once('"')?.0.to_owned()))
+        .collect();
+    for path in sources(&web()) {
+        let code = read(&path);
+        for maker in ["new TouchstoneError(", "error: { kind: ", "return { kind: "] {
+            let made = code.split(maker).skip(1).map(str::trim_start);
+            let named = made.filter_map(|rest| Some(rest.strip_prefix('"')?.split_once('"')?.0));
+            kinds.extend(named.map(str::to_owned));
+        }
+    }
+    kinds
+}
+
+#[test]
+fn every_kind_of_error_has_a_headline_and_advice() {
+    let (english, kinds) = (messages("en"), kinds_of_error());
+    assert!(
+        kinds.contains("hash") && kinds.contains("deadline"),
+        "{kinds:?}"
+    );
+    let listed = read(&web().join("error-words.js"));
+    for kind in kinds {
+        for key in [format!("shell.fault.{kind}"), format!("shell.advice.{kind}")] {
+            assert!(english.contains_key(&key), "no message {key}");
+        }
+        let quoted = format!("\"{kind}\"");
+        assert!(listed.contains(&quoted), "error-words.js lacks {kind}");
+    }
+}
+
 #[test]
 fn titles_in_other_languages_belong_to_the_catalogue() {
     let catalogue: serde_json::Value =

@@ -51,7 +51,7 @@ export class App {
     this.#i18n = i18n;
     this.#settings = settings;
     this.#navigate = navigate;
-    this.#errors = new ErrorBox((key, values) => i18n.t(key, values));
+    this.#errors = new ErrorBox(this);
     this.#openOwnData = openOwnData;
     this.#keeper = keeper(this);
   }
@@ -76,11 +76,6 @@ export class App {
    * @param {Values} [values] `count` chooses the plural form
    */
   t(key, values) {
-    return this.#i18n.t(key, values);
-  }
-
-  /** What other parts of the page say as a key with its values. @param {import("./protocol.js").Wording} wording */
-  word({ key, values }) {
     return this.#i18n.t(key, values);
   }
 

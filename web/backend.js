@@ -50,9 +50,9 @@ export const REASONS = Object.freeze({
   present: "A graphics adapter with WebGPU is present ({adapter}).",
   "measured-webgpu": "The same texts took {webgpu} ms on WebGPU and {cpu} ms on the CPU here, so WebGPU runs (adapter: {adapter}).",
   "measured-cpu": "The same texts took {cpu} ms on the CPU and {webgpu} ms on WebGPU here, so the CPU runs.",
-  "not-loaded": "The {failed} build could not be loaded ({detail}), so {name} runs.",
-  "not-started": "The {failed} build could not be started ({detail}), so {name} runs.",
-  "failed-check": "{failed} gave other scores than the reference on this device ({detail}), so {name} runs.",
+  "not-loaded": "The {failed} build could not be loaded ({detail}), so the {name} build runs.",
+  "not-started": "The {failed} build could not be started ({detail}), so the {name} build runs.",
+  "failed-check": "{failed} gave other scores than the reference on this device ({detail}), so the {name} build runs.",
   lost: "WebGPU was lost twice in a row ({detail}), so the CPU runs.",
 });
 

@@ -1,18 +1,19 @@
 // @ts-check
 import { byId, el } from "./dom.js";
-import { TouchstoneError } from "./protocol.js";
-
-/** Kinds of error with a message `shell.advice.<kind>`: what to do about them. */
-const ADVISED = ["network", "hash", "memory", "unsupported", "device", "panic", "worker", "deadline"];
+import { wordsOf } from "./error-words.js";
+import { technical } from "./i18n.js";
 
 /** The one place at the top of the page where errors are shown. */
 export class ErrorBox {
   #box = byId("error", HTMLElement);
-  #t;
+  #app;
+  /** Draws what is shown once more, in another language. */
+  #again = () => {};
 
-  /** @param {import("./app.js").App["t"]} t */
-  constructor(t) {
-    this.#t = t;
+  /** @param {import("./app.js").App} app */
+  constructor(app) {
+    this.#app = app;
+    app.events.addEventListener("language", () => this.#again());
   }
 
   /**
@@ -20,31 +21,31 @@ export class ErrorBox {
    * @param {(() => void) | null} retry
    */
   show(error, retry) {
-    const kind = error instanceof TouchstoneError ? error.kind : "internal";
-    const advice = ADVISED.includes(kind) ? ` ${this.#t(`shell.advice.${kind}`)}` : "";
-    this.#box.dataset.kind = kind;
-    this.#box.replaceChildren(el("p", {}, this.#messageOf(error), advice), ...(retry ? [this.#retryButton(retry)] : []));
+    this.#again = () => this.#draw(error, retry);
+    this.#again();
     this.#box.scrollIntoView({ block: "nearest" });
   }
 
   /**
-   * An error that names its message's `key` and `values` speaks the page's language.
-   *
    * @param {any} error
+   * @param {(() => void) | null} retry
    */
-  #messageOf(error) {
-    const words = typeof error?.key === "string" ? this.#t(error.key, error.values) : "";
-    if (words) return words;
-    return error instanceof Error ? error.message : String(error);
+  #draw(error, retry) {
+    const { headline, advice, detail } = wordsOf(this.#app, error);
+    const words = el("div", { class: "error-words" }, el("p", {}, el("strong", {}, headline), " ", advice));
+    if (detail) words.append(el("p", {}, technical(detail)));
+    this.#box.dataset.kind = error?.kind ?? "internal";
+    this.#box.replaceChildren(words, ...(retry ? [this.#retryButton(retry)] : []));
   }
 
   hide() {
+    this.#again = () => {};
     this.#box.replaceChildren();
   }
 
   /** @param {() => void} retry */
   #retryButton(retry) {
-    const button = el("button", { type: "button", id: "retry", class: "secondary" }, this.#t("shell.retry") || "Retry");
+    const button = el("button", { type: "button", id: "retry", class: "secondary" }, this.#app.t("shell.retry") || "Retry");
     button.addEventListener("click", () => {
       this.hide();
       retry();

@@ -5,9 +5,11 @@
  * A message file maps flat keys to texts. `{name}` in a text is replaced by a value, numbers in
  * the language's own form. Where a text differs by number, `key.one`, `key.other` and the
  * language's other plural forms stand for `key`, chosen by the value `count`. The key
- * `shell.direction` is "ltr" or "rtl". Every key of `en.json` is in every file; the titles of the
+ * `shell.direction` is "ltr" or "rtl". What fills `{detail}` are an error's or a browser's own words,
+ * English in every language: elements that `say` fills mark them as such. Every key of `en.json` is in every file; the titles of the
  * catalogue, `metric.<name>` and `family.<name>`, may be missing, and are English then.
  */
+import { el } from "./dom.js";
 import { TouchstoneError } from "./protocol.js";
 
 /** The languages of the page by tag, each under its own name. */
@@ -99,14 +101,25 @@ export class I18n {
   say(element, key, values = {}) {
     element.setAttribute("data-t", key);
     this.#values.set(element, values);
-    element.textContent = this.t(key, values);
+    this.#fill(element, key, values);
     return element;
+  }
+
+  /**
+   * @param {Element} element
+   * @param {string} key
+   * @param {Values} [values]
+   */
+  #fill(element, key, { detail, ...values } = {}) {
+    const [before = "", after] = this.t(key, values).split("{detail}");
+    const rest = after === undefined ? [] : [technical(String(detail)), after];
+    element.replaceChildren(before, ...rest);
   }
 
   /** @param {Element} root whose `data-t` and `data-t-...` attributes are followed */
   translate(root) {
     for (const element of root.querySelectorAll("[data-t]")) {
-      element.textContent = this.t(element.getAttribute("data-t") ?? "", this.#values.get(element));
+      this.#fill(element, element.getAttribute("data-t") ?? "", this.#values.get(element));
     }
     for (const [source, target] of Object.entries(ATTRIBUTES)) {
       for (const element of root.querySelectorAll(`[${source}]`)) {
@@ -114,6 +127,11 @@ export class I18n {
       }
     }
   }
+}
+
+/** @param {string} words English in every language of the page, whichever way that is written */
+export function technical(words) {
+  return el("span", { class: "technical", lang: "en", dir: "ltr" }, words);
 }
 
 /**

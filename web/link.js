@@ -197,5 +197,6 @@ function stuck() {
 
 /** @param {any} message */
 function errorOf({ error, instead }) {
-  return Object.assign(new TouchstoneError(error.kind, error.message), instead && { instead });
+  const { kind, message, wording } = error;
+  return Object.assign(new TouchstoneError(kind, message, { wording }), instead && { instead });
 }

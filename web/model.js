@@ -1,4 +1,5 @@
 // @ts-check
+import { wordsOf } from "./error-words.js";
 import { ModelStatus } from "./model-status.js";
 import { TouchstoneError } from "./protocol.js";
 
@@ -10,8 +11,8 @@ export class ModelKeeper {
   #client = null;
   /** Whether a model is loaded. */
   ready = false;
-  /** Why no model can ever be loaded in this browser, or "". */
-  hopeless = "";
+  /** Why no model can ever be loaded in this browser. @type {TouchstoneError | null} */
+  #obstacle = null;
   /** @type {Promise<Loaded> | null} loading or loaded */
   #model = null;
   /** Counts the loads: a slow list of bundles must not start an earlier one late. */
@@ -23,6 +24,11 @@ export class ModelKeeper {
   constructor(app) {
     this.#app = app;
     this.#status = new ModelStatus(app);
+  }
+
+  /** Why no model can ever be loaded in this browser, or "". */
+  get hopeless() {
+    return this.#obstacle ? wordsOf(this.#app, this.#obstacle).headline : "";
   }
 
   /** The scorer behind the worker. */
@@ -95,8 +101,8 @@ export class ModelKeeper {
   /** @param {unknown} error */
   #failed(error) {
     this.#forget();
-    if (error instanceof TouchstoneError && error.kind === "unsupported") this.hopeless = error.message;
-    this.#app.error(error, this.hopeless ? null : () => this.load().catch(() => {})); // shown by #failed
+    if (error instanceof TouchstoneError && error.kind === "unsupported") this.#obstacle = error;
+    this.#app.error(error, this.#obstacle ? null : () => this.load().catch(() => {})); // shown by #failed
   }
 
   /** The worker died or its model is no longer usable: the next call loads it again. */

@@ -78,7 +78,8 @@
  * @property {number} total bytes; 0 where the stage cannot be measured
  * @property {string} label English
  *
- * @typedef {{ kind: string, message: string }} ErrorBody
+ * @typedef {{ kind: string, message: string, wording?: Wording }} ErrorBody `message` is English; `wording`
+ *   says the same in the words of the message files, where they have more to say than the kind
  */
 
 /** The version in every message. */
@@ -89,21 +90,24 @@ const FATAL = ["device", "memory", "panic"];
 /** Kinds that say nothing about the request itself: it may succeed once the scorer is back. */
 const RETRYABLE = [...FATAL, "deadline", "worker"];
 
-/** An error whose message is written for the user. The wasm side rejects with the same name. */
+/** An error whose message is written for the user, in English. The wasm side rejects with the same name. */
 export class TouchstoneError extends Error {
   /**
    * @param {string} kind kebab-case
    * @param {string} message
-   * @param {{ retryable?: boolean, deliberate?: boolean }} [options] `retryable`: whether the same
-   *   call may succeed later; the client says no where it has given up on starting the scorer again.
-   *   `deliberate`: the client itself ended the worker
+   * @param {object} [options]
+   * @param {boolean} [options.retryable] whether the same call may succeed later; the client says no
+   *   where it has given up on starting the scorer again
+   * @param {boolean} [options.deliberate] the client itself ended the worker
+   * @param {Wording} [options.wording] the same in the words of the message files
    */
-  constructor(kind, message, { retryable = RETRYABLE.includes(kind), deliberate = false } = {}) {
+  constructor(kind, message, { retryable = RETRYABLE.includes(kind), deliberate = false, wording } = {}) {
     super(message);
     this.name = "TouchstoneError";
     this.kind = kind;
     this.retryable = retryable;
     this.deliberate = deliberate;
+    this.wording = wording;
   }
 }
 

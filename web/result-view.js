@@ -242,7 +242,7 @@ export class ResultView {
    */
   #showFacts({ milliseconds, receipt, support }, { backend, why }) {
     text("result-backend", BACKENDS[backend]);
-    text("result-reason", this.#app.word(why));
+    this.#app.say(byId("result-reason", HTMLElement), why.key, why.values);
     const digits = milliseconds < 10 ? 1 : 0;
     text("result-time", this.#app.t("answer.milliseconds", { time: this.#app.number(milliseconds, digits) }));
     text("result-tokens", this.#app.t("answer.tokens", { count: receipt.tokens }));

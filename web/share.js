@@ -42,9 +42,8 @@ export class ShareError extends TouchstoneError {
    * @param {number} [length] characters
    */
   constructor(why, length = 0) {
-    super("share", `The link is ${why}.`);
-    this.key = `shell.share.${why}`;
-    this.values = { length, limit: why === "too-long" ? LINK_LIMIT : UNPACKED_LIMIT };
+    const values = { length, limit: why === "too-long" ? LINK_LIMIT : UNPACKED_LIMIT };
+    super("share", `The link is ${why}.`, { wording: { key: `shell.share.${why}`, values } });
   }
 }
 

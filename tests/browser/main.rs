@@ -270,7 +270,7 @@ async fn bundle_error(damage: impl Fn(&Path)) -> String {
     let dist = tiny_dist();
     damage(&dist.path().join("model"));
     let page = Page::open(dist.path(), &[]).await;
-    let shown = "document.querySelector('#error p')?.textContent";
+    let shown = "document.querySelector('#error .technical')?.textContent";
     let message = page.wait("an error is shown", 60, shown).await;
     assert_ne!(page.run("return document.body.dataset.ready").await, "true");
     page.close().await;

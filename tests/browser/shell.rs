@@ -329,6 +329,28 @@ async fn hostile_links_are_refused_and_change_nothing() {
 }
 
 #[tokio::test]
+async fn errors_are_told_in_the_pages_language_above_their_own_words() {
+    let dist = tiny_dist();
+    let heads = dist.path().join("model/heads.safetensors");
+    let mut bytes = std::fs::read(&heads).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(heads, bytes).unwrap();
+    let page = Page::open(dist.path(), &[]).await;
+    let own = "document.querySelector('#error .technical[lang=en][dir=ltr]')?.textContent";
+    let own = page.wait("the error's own words", 60, own).await;
+    assert!(own.as_str().unwrap().contains("SHA-256"), "{own}");
+    let headline = "return document.querySelector('#error strong').textContent";
+    assert!(page.text("#error").await.contains("published"));
+    page.language("hi").await;
+    let hindi = page.run(headline).await;
+    assert!(hindi.as_str().unwrap().contains("मॉडल"), "{hindi}");
+    let shown = page.text("#error").await;
+    assert!(shown.contains("डाउनलोड") && shown.contains("SHA-256"), "{shown}");
+    page.close().await;
+}
+
+#[tokio::test]
 async fn a_link_on_an_unknown_metric_is_not_scored_on_another() {
     let (_dist, page) = standing().await;
     let made =

@@ -55,7 +55,7 @@ export class DropZone {
     });
   }
 
-  /** @param {string[]} lines what to say about the last files; none takes it away */
+  /** @param {(string | HTMLElement)[]} lines what to say about the last files; none takes it away */
   say(lines) {
     this.#said.replaceChildren(...lines.map((line) => el("p", {}, line)));
   }

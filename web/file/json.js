@@ -2,7 +2,6 @@
 /** JSON rows from pieces of text: a list of objects, or an object a line. */
 import { MAX_ROW_CHARACTERS } from "./limits.js";
 import { Refusal } from "./refusal.js";
-import { typeName } from "./task.js";
 
 /**
  * @typedef {object} Sink
@@ -214,7 +213,7 @@ function take(text, n, line, sink) {
     return sink.broken({ n, line, ...malformed(text, error) });
   }
   if (value === null || typeof value !== "object" || Array.isArray(value)) {
-    return sink.broken({ n, line, code: "no-object", values: { found: typeName(value) } });
+    return sink.broken({ n, line, code: "no-object" });
   }
   sink.row({ n, line, j: text }, Object.keys(value));
 }

@@ -1,5 +1,6 @@
 // @ts-check
 import { el } from "../dom.js";
+import { inWords } from "../error-words.js";
 import { confirmed } from "./confirm.js";
 import { duration } from "./words.js";
 
@@ -77,10 +78,10 @@ export class ProgressView {
 
   #drawTrouble() {
     const { error } = this.#session;
-    const reason = error instanceof Error ? error.message : error ? String(error) : "";
-    const text = reason && this.#app.t("file.stopped", { reason });
-    if (this.#trouble.textContent !== text) this.#trouble.textContent = text;
-    this.#trouble.hidden = text === "";
+    const words = error ? el("span", {}, this.#app.t("file.stopped"), " ", inWords(this.#app, error)) : el("span");
+    // An alert that says the same again is not spoken again.
+    if (this.#trouble.textContent !== words.textContent) this.#trouble.replaceChildren(words);
+    this.#trouble.hidden = !error;
   }
 
   #drawButtons() {

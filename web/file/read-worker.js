@@ -44,7 +44,7 @@ function describe(error) {
   if (error instanceof Refusal) return { code: error.code, values: error.values };
   const reason = error instanceof Error ? error.message : String(error);
   const code = error instanceof DOMException && error.name === "NotReadableError" ? "unreadable" : "failed";
-  return { code, values: { reason } };
+  return { code, values: { detail: reason } };
 }
 
 /**
@@ -74,7 +74,7 @@ async function sniff(file) {
       if (size > MAX_BYTES) throw tooBig(size);
     }
   } catch (error) {
-    if (error instanceof TypeError) throw new Refusal("gzip", { reason: error.message });
+    if (error instanceof TypeError) throw new Refusal("gzip", { detail: error.message });
     throw error;
   }
   return sniffer.result();

@@ -65,7 +65,7 @@ class Reading {
     });
     worker.addEventListener("error", (event) => {
       event.preventDefault();
-      this.fail(new Refusal("failed", { reason: event.message || "worker" }));
+      this.fail(new Refusal("failed", { detail: event.message || "worker" }));
     });
   }
 

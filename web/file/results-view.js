@@ -1,6 +1,8 @@
 // @ts-check
 /** The results: the filter bar, the grid, and the export under it. */
 import { el } from "../dom.js";
+import { wordsOf } from "../error-words.js";
+import { technical } from "../i18n.js";
 import { cell, fieldOf } from "./columns.js";
 import { ExportView } from "./export-view.js";
 import { FilterBar } from "./filter-bar.js";
@@ -95,7 +97,7 @@ export class ResultsView {
       if (key === "judged") return number(judged);
       if (key === "difference") return number(Math.abs(results.score[item] - judged));
       if (key === "prompt") return text(job.mapping.user);
-      return error ? el("span", { class: "row-error snippet", dir: "auto" }, error.message) : text(job.mapping.response);
+      return error ? this.#error(error) : text(job.mapping.response);
     });
   }
 
@@ -109,6 +111,12 @@ export class ResultsView {
     /** @type {HTMLElement} */ (meter.firstElementChild).style.inlineSize = `${score * 10}%`;
     const unsure = results.isUnsure(item) ? [el("span", { class: "unsure-mark", title: this.#app.t("file.row.unsure") }, "?", el("span", { class: "visually-hidden" }, this.#app.t("file.row.unsure")))] : [];
     return el("span", { class: results.isUnsure(item) ? "scored doubtful" : "scored" }, meter, el("b", {}, this.#one.format(score)), ...unsure);
+  }
+
+  /** @param {import("../protocol.js").ErrorBody} error */
+  #error(error) {
+    const { headline, detail } = wordsOf(this.#app, error);
+    return el("span", { class: "row-error snippet", title: `${headline} ${detail}` }, headline, " ", technical(detail));
   }
 
   /** @param {number} item */

@@ -1,5 +1,6 @@
 // @ts-check
 /** Words and numbers of the file view, in the page's language. */
+import { el } from "../dom.js";
 import { parts } from "./estimate.js";
 
 /** @typedef {import("../app.js").App} App */
@@ -43,7 +44,7 @@ export function size(app, bytes) {
  * @param {import("./types.js").Told} told
  */
 export function told(app, group, { code, values }) {
-  return app.t(`file.${group}.${code}`, values);
+  return app.say(el("span"), `file.${group}.${code}`, values);
 }
 
 /**

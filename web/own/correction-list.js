@@ -1,8 +1,8 @@
 // @ts-check
 /** The corrections, newest first: the right score can be changed on the spot, and each removed. */
 import { el } from "../dom.js";
+import { inWords } from "../error-words.js";
 import { languageOf } from "../script-language.js";
-import { inWords } from "./transfer.js";
 
 /**
  * @typedef {import("../app.js").App} App

@@ -1,9 +1,9 @@
 // @ts-check
 /** The form for a metric in the user's own words. */
 import { el } from "../dom.js";
+import { inWords } from "../error-words.js";
 import { languageOf } from "../script-language.js";
 import { DEFINITION_LIMIT, NAME_LIMIT } from "./metrics.js";
-import { inWords } from "./transfer.js";
 
 /**
  * @typedef {import("../app.js").App} App
@@ -200,12 +200,12 @@ export class MetricForm {
   }
 
   /**
-   * @param {string} words
+   * @param {string | HTMLElement} words
    * @param {boolean} aboutDefinition
    */
   #refuse(words, aboutDefinition) {
     const field = aboutDefinition ? this.#definition : this.#name;
-    this.#problem.textContent = words;
+    this.#problem.replaceChildren(words);
     field.setAttribute("aria-invalid", "true");
     field.focus();
   }

@@ -212,17 +212,22 @@ function entriesOf(text) {
   try {
     read = JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch (error) {
-    throw new TouchstoneError("input", `The file is not JSON (${/** @type {Error} */ (error).message}).`);
+    throw wrong(`The file is not JSON (${/** @type {Error} */ (error).message}).`, "no-json");
   }
   const entries = Array.isArray(read) ? read : read?.metrics;
   if (!Array.isArray(entries)) {
-    throw new TouchstoneError(
-      "input",
-      "The file has no list of metrics: expected [{ name, definition }, …] or { metrics: […] }.",
-    );
+    throw wrong("The file has no list of metrics: expected [{ name, definition }, …] or { metrics: […] }.", "no-metrics");
   }
-  if (entries.length === 0) throw new TouchstoneError("input", "The file's list of metrics is empty.");
+  if (entries.length === 0) throw wrong("The file's list of metrics is empty.", "no-rows");
   return entries;
+}
+
+/**
+ * @param {string} message
+ * @param {"no-json" | "no-metrics" | "no-rows"} why
+ */
+function wrong(message, why) {
+  return new TouchstoneError("input", message, { wording: { key: `metrics.import.${why}`, values: {} } });
 }
 
 /** @param {string} name */

@@ -136,7 +136,7 @@ function inWords(error) {
   if (name === "QuotaExceededError") {
     return new TouchstoneError(
       "storage-full",
-      "This browser's storage is full, so nothing was saved. Export what you have, delete some of it or free disk space, then save again.",
+      `This browser's storage is full, so nothing was saved (${message || name}).`,
     );
   }
   return new TouchstoneError(

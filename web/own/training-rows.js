@@ -45,7 +45,7 @@ export function rowOf({ task, score, predicted, bundle }) {
 export function readRows(text) {
   const bare = text.replace(/^\uFEFF/, "");
   const entries = bare.trimStart().startsWith("[") ? listOf(bare) : linesOf(bare);
-  if (entries.length === 0) throw new TouchstoneError("input", "The file has no rows.");
+  if (entries.length === 0) throw wrong("The file has no rows.", "no-rows");
   /** @type {Row[]} */
   const rows = [];
   /** @type {Refused[]} */
@@ -63,8 +63,16 @@ function listOf(text) {
   try {
     return /** @type {unknown[]} */ (JSON.parse(text)).map((value, index) => ({ number: index + 1, value }));
   } catch (error) {
-    throw new TouchstoneError("input", `The file is not JSON (${/** @type {Error} */ (error).message}).`);
+    throw wrong(`The file is not JSON (${/** @type {Error} */ (error).message}).`, "no-json");
   }
+}
+
+/**
+ * @param {string} message
+ * @param {"no-rows" | "no-json"} why
+ */
+function wrong(message, why) {
+  return new TouchstoneError("input", message, { wording: { key: `metrics.import.${why}`, values: {} } });
 }
 
 /** @param {string} text */

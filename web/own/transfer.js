@@ -1,6 +1,7 @@
 // @ts-check
 /** Export and import of what the user keeps, the same for metrics and corrections. */
 import { el } from "../dom.js";
+import { inWords } from "../error-words.js";
 import { TouchstoneError } from "../protocol.js";
 import { saveFile } from "../save-file.js";
 
@@ -63,13 +64,14 @@ export class Transfer {
     try {
       this.say(await this.#kind.imported(await textOf(file)));
     } catch (error) {
-      this.say([this.#app.t("metrics.import.failed", { file: file.name, why: inWords(this.#app, error) })], true);
+      const words = this.#app.t("metrics.import.failed", { file: file.name });
+      this.say([el("span", {}, words, " ", inWords(this.#app, error))], true);
     }
     this.#input.value = ""; // the same file can be chosen again
   }
 
   /**
-   * @param {string[]} lines
+   * @param {(string | HTMLElement)[]} lines
    * @param {boolean} [bad]
    */
   say(lines, bad = false) {
@@ -81,26 +83,13 @@ export class Transfer {
 /** @param {File} file */
 async function textOf(file) {
   if (file.size > LIMIT) {
-    throw new TouchstoneError(
-      "input",
-      `It has ${(file.size / 1e6).toFixed(0)} MB, where at most ${LIMIT / 1e6} MB are read.`,
-    );
+    const [found, limit] = [Math.round(file.size / 1e6), LIMIT / 1e6];
+    const wording = { key: "metrics.import.too-big", values: { found, limit } };
+    throw new TouchstoneError("input", `It has ${found} MB, where at most ${limit} MB are read.`, { wording });
   }
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());
   } catch {
-    throw new TouchstoneError("input", "It is not UTF-8 text.");
+    throw new TouchstoneError("input", "It is not UTF-8 text.", { wording: { key: "metrics.import.no-text", values: {} } });
   }
-}
-
-/**
- * An error of a store or an import, in the page's language where there are words for it.
- *
- * @param {App} app
- * @param {unknown} error
- */
-export function inWords(app, error) {
-  const kind = error instanceof TouchstoneError ? error.kind : "";
-  if (kind === "storage-full") return app.t("metrics.storage-full");
-  return error instanceof Error ? error.message : String(error);
 }

@@ -24,12 +24,10 @@ export function mount(root, app) {
 
 /** A task from a link or a file on a metric that this page does not have. */
 class UnknownMetric extends TouchstoneError {
-  key = "answer.unknown-metric";
-
   /** @param {string} metric */
   constructor(metric) {
-    super("input", `No metric is called “${metric}”.`);
-    this.values = { metric };
+    const wording = { key: "answer.unknown-metric", values: { metric } };
+    super("input", `No metric is called “${metric}”.`, { wording });
   }
 }
 

@@ -1,9 +1,10 @@
 // @ts-check
 /** The user's corrections: what they taught, the list, export and import. */
 import { el } from "../dom.js";
+import { inWords } from "../error-words.js";
 import { CalibrationPanel } from "../own/calibration-panel.js";
 import { CorrectionList } from "../own/correction-list.js";
-import { Transfer, inWords } from "../own/transfer.js";
+import { Transfer } from "../own/transfer.js";
 import { Job } from "../job.js";
 
 /**
@@ -107,6 +108,7 @@ class CorrectionsView {
   async #scoreAll() {
     const open = this.#app.corrections.all().filter((correction) => !this.#app.corrections.counts(correction));
     /** @type {string[]} */
+    /** @type {unknown[]} */
     const faults = [];
     for (let done = 0; done < open.length; done += BATCH) {
       const some = open.slice(done, done + BATCH);
@@ -117,21 +119,22 @@ class CorrectionsView {
       faults.push(...(await this.#keepScores(some, entries)));
     }
     this.#draw();
-    const failed = { count: faults.length, why: faults[0] ?? "" };
-    this.#transfer.say(faults.length > 0 ? [this.#app.t("corrections.unscorable", failed)] : [], true);
+    const words = this.#app.t("corrections.unscorable", { count: faults.length });
+    const [first] = faults;
+    this.#transfer.say(first ? [el("span", {}, words, " ", inWords(this.#app, first))] : [], true);
   }
 
   /**
    * @param {Correction[]} corrections
    * @param {import("../protocol.js").BatchEntry[]} entries in the same order
-   * @returns {Promise<string[]>} why some could not be scored
+   * @returns {Promise<unknown[]>} the errors of those that could not be scored
    */
   async #keepScores(corrections, entries) {
     /** @type {[Correction, import("../protocol.js").Score][]} */
     const scored = [];
     const faults = entries.flatMap((entry, i) => {
       const correction = corrections[i];
-      if ("error" in entry) return [entry.error.message];
+      if ("error" in entry) return [entry.error];
       if (correction) scored.push([correction, entry]);
       return [];
     });
@@ -139,7 +142,7 @@ class CorrectionsView {
       await this.#app.corrections.scored(scored);
       return faults;
     } catch (error) {
-      return [...faults, inWords(this.#app, error)];
+      return [...faults, error];
     }
   }
 

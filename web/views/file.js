@@ -1,6 +1,7 @@
 // @ts-check
 /** A whole file of answers: read it, map its columns, score it, look at the results. */
 import { el } from "../dom.js";
+import { inWords } from "../error-words.js";
 import { confirmed } from "../file/confirm.js";
 import { DropZone } from "../file/drop-zone.js";
 import { JobList } from "../file/job-list.js";
@@ -109,6 +110,7 @@ class FileView {
    * @param {number} folders
    */
   #take(files, folders) {
+    /** @type {(string | HTMLElement)[]} */
     const lines = [];
     if (folders > 0) lines.push(this.#app.t("file.refused.folder"));
     if (files.length > 1) lines.push(this.#app.t("file.queued", { count: files.length, names: files.map(({ name }) => name).join(", ") }));
@@ -118,7 +120,7 @@ class FileView {
     if (!this.#reading) this.#readAll(lines);
   }
 
-  /** @param {string[]} lines said already */
+  /** @param {(string | HTMLElement)[]} lines said already */
   async #readAll(lines) {
     await this.#opened;
     this.#reading = true;
@@ -155,11 +157,12 @@ class FileView {
   /**
    * @param {File} file
    * @param {unknown} error
+   * @returns {string | HTMLElement}
    */
   #failure(file, error) {
     if (error instanceof DOMException && error.name === "AbortError") return this.#app.t("file.refused.cancelled", { name: file.name });
-    const reason = error instanceof Refusal ? told(this.#app, "refused", error) : error instanceof Error ? error.message : String(error);
-    return `${file.name}: ${reason}`;
+    const reason = error instanceof Refusal ? told(this.#app, "refused", error) : inWords(this.#app, error);
+    return el("span", {}, el("bdi", {}, file.name), ": ", reason);
   }
 
   // --- Jobs ---

@@ -2,9 +2,10 @@
 /** The user's own metrics: write, place among the anchors, keep, export and import. */
 import { mount as mountMap } from "../anchor-map.js";
 import { el } from "../dom.js";
+import { inWords } from "../error-words.js";
 import { languageOf } from "../script-language.js";
 import { MetricForm } from "../own/metric-form.js";
-import { Transfer, inWords } from "../own/transfer.js";
+import { Transfer } from "../own/transfer.js";
 
 /**
  * @typedef {import("../app.js").App} App

@@ -119,7 +119,9 @@ function checkText(what, text) {
   const bytes = new TextEncoder().encode(text);
   if (bytes.length > TEXT_LIMIT) {
     const found = `${bytes.length.toLocaleString("en")} bytes (${(bytes.length / 1e6).toFixed(1)} MB)`;
-    throw new TouchstoneError("input", `The ${what} is too long: ${found}, where at most 1,000,000 bytes (1 MB) are read.`);
+    const message = `The ${what} is too long: ${found}, where at most 1,000,000 bytes (1 MB) are read.`;
+    const wording = { key: "answer.too-long", values: { found: bytes.length, limit: TEXT_LIMIT } };
+    throw new TouchstoneError("input", message, { wording });
   }
   // Half a surrogate pair is not text for Rust: `encode` replaced it, as `toWellFormed` would.
   return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);

@@ -96,8 +96,8 @@ function isFromAbandonedBuild(error) {
  * @returns {ErrorBody}
  */
 export function describe(error) {
-  const { name, kind, message } = /** @type {any} */ (error) ?? {};
-  if (name === "TouchstoneError") return { kind, message };
+  const { name, kind, message, wording } = /** @type {any} */ (error) ?? {};
+  if (name === "TouchstoneError") return { kind, message, ...(wording && { wording }) };
   if (name === "AbortError") return { kind: "cancelled", message: "The request was cancelled." };
   if (isOutOfMemory(error)) {
     return { kind: "memory", message: `The browser has no memory left for the model (${message}).` };

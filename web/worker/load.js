@@ -26,8 +26,6 @@ import { timeBatch } from "./trial.js";
  */
 
 const NAMES = { webgpu: "WebGPU", cpu: "CPU" };
-/** As the subject of "… runs". */
-const SUBJECTS = { webgpu: "WebGPU", cpu: "the CPU" };
 /** A device may hang at start or at its first shader. */
 const DEVICE_DEADLINE = 120_000;
 /** Kinds of error that lie in the bundle or the host itself: another backend would fail alike. */
@@ -92,7 +90,7 @@ function instead(failed, { adapter }, error) {
   const { kind, message } = describe(error);
   const what = kind === "network" ? "not-loaded" : kind === "check" ? "failed-check" : "not-started";
   const detail = /** @type {any} */ (error).detail ?? message.replace(/\.$/, "");
-  const why = reason(what, { failed: NAMES[failed], name: SUBJECTS[backend], detail });
+  const why = reason(what, { failed: NAMES[failed], name: NAMES[backend], detail });
   return { backend, why, adapter, open: false, last: true, notice: what === "failed-check" ? why : null };
 }
 
