@@ -1,10 +1,11 @@
 // @ts-check
 import { differenceOf } from "./difference.js";
 import { el } from "./dom.js";
+import { starOf } from "./own/adjustment.js";
 
 /**
  * @typedef {import("./app.js").App} App
- * @typedef {import("./difference.js").Doubtful & { metric: string }} MetricScore
+ * @typedef {import("./difference.js").Doubtful & import("./own/adjusted.js").Mark & { metric: string }} MetricScore
  * @typedef {import("./difference.js").Difference} Difference
  * @typedef {{ title: string, a: MetricScore, b: MetricScore } & Difference} Row
  * @typedef {"title" | "a" | "b" | "difference" | "verdict"} Column
@@ -125,8 +126,8 @@ export class CompareTable {
       "tr",
       { "data-metric": a.metric, "data-verdict": verdict, class: chosen ? "chosen" : undefined },
       el("th", { scope: "row" }, title),
-      el("td", { class: "number" }, this.#app.number(a.score, 1)),
-      el("td", { class: "number" }, this.#app.number(b.score, 1)),
+      el("td", { class: "number" }, this.#app.number(a.score, 1), ...starOf(this.#app, a)),
+      el("td", { class: "number" }, this.#app.number(b.score, 1), ...starOf(this.#app, b)),
       el("td", { class: "plot" }, plotOf(a, b)),
       el("td", { class: "number difference" }, shown, " ", el("span", { class: "muted" }, by)),
       el("td", { class: "verdict" }, mark, words),

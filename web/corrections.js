@@ -3,6 +3,7 @@
  * The user's corrections of scores: kept in this browser, exported as training rows, and learnt
  * from at once by `own/calibration.js`.
  */
+import { adjusted } from "./own/adjusted.js";
 import { adjust, fit, isUseful } from "./own/calibration.js";
 import { Records, newId } from "./own/records.js";
 import { readRows, rowOf } from "./own/training-rows.js";
@@ -27,14 +28,10 @@ import { readRows, rowOf } from "./own/training-rows.js";
  * @property {number} after the same of the adjusted scores
  * @property {boolean} useful whether scores may be adjusted: enough corrections, smaller error
  * @property {boolean} on whether they are
- *
- * @typedef {{ score: number, from: number, n: number }} Adjusted
  */
 
 const SWITCH = "touchstone-calibration";
 const BUNDLE = "touchstone-calibration-bundle";
-/** Adjustments that one decimal cannot show are none. */
-const NOTHING = 0.05;
 
 export class Corrections {
   /** @type {Records<Correction>} */
@@ -178,20 +175,27 @@ export class Corrections {
   }
 
   /**
-   * The score with `adjusted`: what the corrections make of it, or null while they change nothing
-   * that one decimal shows.
+   * @param {string | null} [bundle] the model that scored
+   * @returns {import("./own/adjusted.js").Adjuster | null} null while its scores stay as they are
+   */
+  adjuster(bundle = this.#bundle) {
+    const { n, on } = this.report();
+    const learnt = this.#learnt();
+    return on && bundle === this.#bundle ? { n, of: (score, metric) => adjust(learnt, score, metric) } : null;
+  }
+
+  /**
+   * A score of the model in use as the corrections have it.
    *
-   * @template {Score} S
+   * @template {import("./own/adjusted.js").Numbers} S
    * @param {S} score
    * @param {string} metric
-   * @returns {S & { adjusted: Adjusted | null }}
+   * @param {string} bundle
    */
-  calibrate(score, metric) {
-    this.#know(score.receipt.bundle);
-    const { n, on } = this.report();
-    const to = on ? adjust(this.#learnt(), score.score, metric) : score.score;
-    const changed = Math.abs(to - score.score) >= NOTHING;
-    return { ...score, adjusted: changed ? { score: to, from: score.score, n } : null };
+  calibrate(score, metric, bundle) {
+    this.#know(bundle);
+    const adjuster = this.adjuster(bundle);
+    return adjuster ? adjusted(score, adjuster.of(score.score, metric), adjuster.n) : /** @type {S & import("./own/adjusted.js").Mark} */ (score);
   }
 
   /** As setting `bundle`, but quietly: the caller is drawing. @param {string} bundle */

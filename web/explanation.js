@@ -54,7 +54,7 @@ class Explanation {
     this.#job = new Job(app);
     root.classList.add("explanation");
     root.append(this.#choice, this.#job.element, this.#body);
-    app.events.addEventListener("language", () => this.#translate());
+    for (const change of ["language", "corrections"]) app.events.addEventListener(change, () => this.#translate());
   }
 
   stop() {
@@ -103,12 +103,18 @@ class Explanation {
     for (const { painted, row } of pairs) link(painted, row);
     this.#body.replaceChildren(
       el("p", {}, this.#app.t("explain.summary", { score: this.#number(found.score), count: found.parts.length })),
+      ...this.#modelsOwn(),
       this.#legend(),
       this.#painted(text, pairs),
       el("h4", {}, this.#app.t("explain.list")),
       el("ol", { class: "explain-list" }, ...bySize(pairs).map(({ row }) => row)),
       el("p", { class: "caption" }, this.#app.t("explain.caution")),
     );
+  }
+
+  /** While the user's corrections adjust scores: that these here are not. */
+  #modelsOwn() {
+    return this.#app.corrections?.adjuster() ? [el("p", { class: "caption" }, this.#app.t("explain.model"))] : [];
   }
 
   #translate() {

@@ -3,6 +3,8 @@
 import { el } from "./dom.js";
 import { Job } from "./job.js";
 import { familiesOf } from "./map/families.js";
+import { recordOf } from "./own/adjusted.js";
+import { mount as mountAdjustment } from "./own/adjustment.js";
 import { ProfileDetail } from "./profile/detail.js";
 import { HeatStrip } from "./profile/strip.js";
 import { ProfileTable } from "./profile/table.js";
@@ -22,10 +24,10 @@ import { csvLine, saveFile } from "./save-file.js";
  * @property {boolean} abstain
  * @property {string[]} doubts
  *
- * @typedef {{ scores: Result[], truncated: { kept: number, of: number } | null, receipt: object, milliseconds: number }} Profile
+ * @typedef {{ scores: Result[], truncated: { kept: number, of: number } | null, receipt: { bundle: string }, milliseconds: number }} Profile
  *
  * @typedef {object} Entry
- * @property {Result} result
+ * @property {Result & import("./own/adjusted.js").Mark} result
  * @property {string} title
  * @property {string} family
  * @property {string} definition
@@ -56,6 +58,7 @@ class ProfileView {
   #task = null;
   /** @type {Profile | null} */
   #profile = null;
+  #adjustment;
   /** @type {Entry[]} */
   #entries = [];
 
@@ -70,10 +73,13 @@ class ProfileView {
     this.#strip = new HeatStrip(app, pick);
     this.#table = new ProfileTable(app, pick);
     this.#detail = new ProfileDetail(app, () => this.#leave());
+    const note = el("div", { hidden: "" });
+    this.#adjustment = mountAdjustment(note, app);
     root.classList.add("profile");
     this.#body.append(
       this.#summary,
       this.#cut,
+      note,
       this.#strip.element,
       this.#strip.tip,
       this.#scale(),
@@ -82,7 +88,7 @@ class ProfileView {
       this.#exports(),
     );
     root.append(this.#job.element, this.#body);
-    app.events.addEventListener("language", () => this.#draw());
+    for (const change of ["language", "corrections"]) app.events.addEventListener(change, () => this.#draw());
   }
 
   stop() {
@@ -103,13 +109,15 @@ class ProfileView {
       () => this.show(task),
     );
     if (!profile || this.#task !== task) return;
+    await this.#app.ownData(); // corrections may adjust the scores
     this.#profile = profile;
     this.#draw();
   }
 
   #draw() {
     if (!this.#profile) return;
-    const { scores, truncated, milliseconds } = this.#profile;
+    const { truncated, milliseconds, receipt } = this.#profile;
+    const scores = this.#profile.scores.map((score) => this.#app.corrections.calibrate(score, score.metric, receipt.bundle));
     const metrics = new Map(this.#app.metrics().map((metric) => [metric.name, metric]));
     const families = familiesOf(this.#app);
     this.#entries = scores.map((result) => {
@@ -134,10 +142,12 @@ class ProfileView {
       unsure,
       seconds: this.#app.number(milliseconds / 1000, 1),
     });
+    this.#adjustment.count(scores.filter(({ model }) => model).length, scores.length);
     this.#cut.hidden = !truncated;
     this.#cut.textContent = truncated ? this.#app.t("answer.cut", { ...truncated }) : "";
     this.#strip.draw(this.#byFamily());
     this.#table.draw(this.#entries);
+    this.#detail.refresh(this.#entries);
     this.#body.hidden = false;
   }
 
@@ -215,9 +225,14 @@ class ProfileView {
       "support",
       "not_sure",
       "doubts",
+      "adjusted_score",
+      "adjusted_low",
+      "adjusted_high",
     ];
     const lines = this.#table.shown.map(({ title, family, result }) => {
-      const { metric, score, rounded, interval, coverage, support, abstain, doubts } = result;
+      const record = recordOf(result);
+      const { metric, score, rounded, interval, coverage, support, abstain, doubts } = record;
+      const { adjusted } = /** @type {{ adjusted?: import("./own/adjusted.js").Numbers }} */ (record);
       return csvLine([
         metric,
         title,
@@ -230,6 +245,9 @@ class ProfileView {
         support,
         String(abstain),
         doubts.join(" "),
+        adjusted?.score,
+        adjusted?.interval?.[0],
+        adjusted?.interval?.[1],
       ]);
     });
     // The mark tells spreadsheets that the text is UTF-8.
@@ -238,7 +256,7 @@ class ProfileView {
 
   #saveJson() {
     const { user, response, system } = /** @type {Task} */ (this.#task);
-    const scores = this.#table.shown.map(({ result }) => result);
+    const scores = this.#table.shown.map(({ result }) => recordOf(result));
     const { truncated, receipt, milliseconds } = /** @type {Profile} */ (this.#profile);
     saveFile(
       "profile.json",

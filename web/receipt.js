@@ -1,5 +1,6 @@
 // @ts-check
 import { byId } from "./dom.js";
+import { recordOf } from "./own/adjusted.js";
 import { linkTo } from "./share.js";
 
 /**
@@ -16,7 +17,7 @@ export class Receipt {
   #app;
   #shown = byId("receipt", HTMLElement);
   #said = byId("copied", HTMLElement);
-  /** @type {{ task: Task, score: TimedScore } | null} */
+  /** @type {{ task: Task, score: TimedScore & { adjusted?: object } } | null} the model's own score */
   #scored = null;
 
   /** @param {App} app */
@@ -28,9 +29,10 @@ export class Receipt {
 
   /**
    * @param {Task} task
-   * @param {TimedScore} score
+   * @param {TimedScore & import("./own/adjusted.js").Mark} shown
    */
-  show(task, score) {
+  show(task, shown) {
+    const score = recordOf(shown);
     this.#scored = { task, score };
     this.#shown.textContent = JSON.stringify(receiptOf(task, score), null, 2);
   }

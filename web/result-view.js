@@ -118,24 +118,23 @@ export class ResultView {
     text("result-score", this.#app.number(shown.score, 1));
     text("result-rounded", this.#app.t("answer.rounded", { rounded: shown.rounded }));
     drawGauge(byId("gauge", HTMLElement), shown, this.#app);
-    this.#adjustment.show({ task, score });
-    this.#showKey(score);
+    this.#adjustment.show(shown);
+    this.#showKey(shown);
     this.#showDoubt(score);
     this.#showClaim(score, claim);
     this.#showAnchors(score.anchors);
     this.#showFacts(score, loaded);
-    this.#receipt.show(task, score);
+    this.#receipt.show(task, shown);
   }
 
   /**
-   * The score as the user's corrections have it; the receipt keeps the model's own.
+   * The score as the user's corrections have it.
    *
    * @param {Task} task
    * @param {TimedScore} score
    */
   #shown(task, score) {
-    const { adjusted } = this.#app.corrections.calibrate(score, task.metric);
-    return adjusted ? { ...score, score: adjusted.score, rounded: Math.round(adjusted.score) } : score;
+    return this.#app.corrections.calibrate(score, task.metric, score.receipt.bundle);
   }
 
   /** @param {Task} task */
@@ -145,9 +144,9 @@ export class ResultView {
 
   /** @param {Scored} scored */
   #summaryOf({ task, score }) {
-    const values = { score: this.#app.number(this.#shown(task, score).score, 1), metric: this.#titleOf(task) };
-    const parts = [this.#app.t("answer.summary", values)];
-    if (score.interval) parts.push(this.#app.t("answer.dial.interval", rangeOf(score.interval, this.#app)));
+    const shown = this.#shown(task, score);
+    const parts = [this.#app.t("answer.summary", { score: this.#app.number(shown.score, 1), metric: this.#titleOf(task) })];
+    if (shown.interval) parts.push(this.#app.t("answer.dial.interval", rangeOf(shown.interval, this.#app)));
     if (score.abstain) parts.push(this.#app.t("answer.unsure"));
     const nearest = score.anchors[0]?.metric;
     if (nearest) parts.push(this.#app.t("answer.summary.nearest", { metric: this.#app.title(nearest) }));
@@ -168,12 +167,12 @@ export class ResultView {
   /**
    * What the marks on the dial mean, with their numbers.
    *
-   * @param {TimedScore} score
+   * @param {TimedScore & import("./own/adjusted.js").Mark} score
    */
-  #showKey({ interval, coverage, members }) {
+  #showKey({ interval, coverage, members, model }) {
     const items = [];
     if (interval) {
-      const claim = coverage === null ? "answer.interval.guide" : "answer.interval.covers";
+      const claim = model ? "answer.interval.moved" : coverage === null ? "answer.interval.guide" : "answer.interval.covers";
       const share = Math.round(100 * (coverage ?? 0));
       items.push(this.#keyItem("interval", this.#app.t(claim, { ...rangeOf(interval, this.#app), share })));
     } else {

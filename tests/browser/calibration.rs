@@ -93,3 +93,35 @@ async fn corrections_count_from_five_on_and_only_if_the_error_shrinks() {
     assert!(number("order") < 1e-9, "{found}");
     page.close().await;
 }
+
+#[tokio::test]
+async fn an_interval_moves_with_its_score_and_stays_on_the_scale() {
+    let dist = tiny_dist();
+    let page = Page::open(dist.path(), &[]).await;
+    let body = "
+        const { adjusted, recordOf } = await import('./own/adjusted.js');
+        const own = { score: 6, rounded: 6, interval: [3, 9], coverage: 0.9, support: 'judged' };
+        const up = adjusted(own, 8, 7);
+        return {
+            up: [up.score, up.rounded, up.interval, up.coverage, up.model, up.corrections],
+            same: adjusted(own, 6.04, 7) === own,
+            bare: adjusted({ ...own, interval: null }, 2, 7).interval,
+            down: adjusted(own, 1, 7).interval,
+            record: recordOf(up), plain: recordOf(own),
+        };";
+    let found = page.script(body).await;
+    let own = json!({ "score": 6, "rounded": 6, "interval": [3, 9], "coverage": 0.9 });
+    assert_eq!(found["up"], json!([8, 8, [5, 10], null, own, 7]));
+    assert_eq!(
+        [&found["same"], &found["bare"]],
+        [&json!(true), &json!(null)]
+    );
+    assert_eq!(found["down"], json!([0, 4]));
+    let record = json!({
+        "score": 6, "rounded": 6, "interval": [3, 9], "coverage": 0.9, "support": "judged",
+        "adjusted": { "score": 8, "rounded": 8, "interval": [5, 10], "corrections": 7 },
+    });
+    assert_eq!(found["record"], record);
+    assert_eq!(found["plain"].get("adjusted"), None);
+    page.close().await;
+}

@@ -173,6 +173,55 @@ fn records(text: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
+/// Eight corrections of the tiny model's scores, all upwards.
+const CORRECT: &str = "
+    const manifest = await (await fetch('model/bundle.json')).arrayBuffer();
+    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', manifest));
+    const bundle = [...digest].map(byte => byte.toString(16).padStart(2, '0')).join('');
+    const { Corrections } = await import('./corrections.js');
+    const kept = new Corrections(() => {});
+    await kept.read();
+    for (let i = 0; i < 8; i++) {
+        const task = { metric: 'fairness', user: `Question ${i}?`, response: `Answer ${i}.` };
+        await kept.add({ task, score: 10, predicted: 4 + i / 4, bundle });
+    }
+    return kept.all().length;";
+
+#[tokio::test]
+async fn a_files_scores_follow_the_users_corrections_and_its_exports_state_both() {
+    let (dist, folder) = (tiny_dist(), tempfile::tempdir().unwrap());
+    let file = write(folder.path(), "many.csv", many(5));
+    let page = open(dist.path()).await;
+    assert_eq!(page.script(CORRECT).await, 8);
+    page.client.refresh().await.unwrap();
+    show(&page).await;
+    start(&page, &file).await;
+    done(&page).await;
+    let stars = "document.querySelectorAll('.file-job .adjusted-star').length === 5";
+    page.wait("every score is marked as adjusted", 20, stars)
+        .await;
+    for line in lines(&export(&page, "jsonl").await) {
+        let (own, adjusted) = (&line["predicted"]["score"], &line["predicted"]["adjusted"]);
+        assert!(adjusted["score"].as_f64() > own.as_f64(), "{line}");
+        assert_eq!(adjusted["corrections"], 8);
+    }
+    let table = records(&export(&page, "csv").await);
+    let column = |name: &str| table[0].iter().position(|title| title == name);
+    let (own, adjusted) = (column("predicted_score"), column("adjusted_score"));
+    let number = |place: Option<usize>| table[1][place.unwrap()].parse::<f64>().unwrap();
+    assert!(number(adjusted) > number(own), "{table:?}");
+
+    page.click(".file-job [data-act=adjust]").await;
+    let none = "document.querySelector('.file-job .adjusted-star') === null";
+    page.wait("the model's own scores are back", 20, none).await;
+    let table = records(&export(&page, "csv").await);
+    assert!(
+        !table[0].contains(&"adjusted_score".to_owned()),
+        "{table:?}"
+    );
+    page.close().await;
+}
+
 #[tokio::test]
 async fn a_file_is_scored_and_exported_as_the_companion_does() {
     let (dist, folder) = (tiny_dist(), tempfile::tempdir().unwrap());

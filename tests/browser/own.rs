@@ -250,10 +250,46 @@ async fn corrections_adjust_scores_and_one_click_undoes_it() {
     let note = "document.querySelector('.adjustment').innerText";
     let words = page.wait("the adjustment is said", 10, note).await;
     assert!(words.as_str().unwrap().contains("8 corrections"), "{words}");
-    page.click("[data-act=adjust]").await;
-    let own = "!document.querySelector('.adjustment').innerText.includes('8 corrections')";
-    page.wait("the model's own score is back", 10, own).await;
+    let receipt = "return JSON.parse(document.querySelector('#receipt').textContent)";
+    let receipt = page.run(receipt).await;
+    let (own, adjusted) = (&receipt["score"], &receipt["adjusted"]["score"]);
+    assert!(
+        adjusted.as_f64() > own.as_f64(),
+        "the receipt states both: {receipt}"
+    );
+    assert_shown(&page, adjusted).await;
+
+    page.click("[data-part=profile]").await;
+    let cell = "document.querySelector('tr[data-metric=fairness] .score-cell strong')?.innerText";
+    let cell = page.wait("the profile is there", 60, cell).await;
+    let cell = cell.as_str().unwrap();
+    let shown = format!("{:.1}*", adjusted.as_f64().unwrap());
+    assert!(cell.starts_with(&shown), "{cell}, not {shown}");
+    page.click("#insight [data-act=adjust]").await;
+    let undone = "!document.querySelector('tr[data-metric=fairness] .score-cell strong').innerText.includes('*')";
+    page.wait("the profile shows the model's own scores", 10, undone)
+        .await;
+    let note = "!document.querySelector('#result-adjusted').innerText.includes('8 corrections')";
+    page.wait("and so does the answer", 10, note).await;
+    assert_shown(&page, own).await;
+    page.click("#insight [data-act=adjust]").await;
+
+    page.click("#compare-with").await;
+    page.fill("#compare-b", "My cousin, of course.").await;
+    page.click("#compare").await;
+    let row = "document.querySelector('tr[data-metric=fairness] .adjusted-star') !== null";
+    page.wait("the comparison is adjusted", 60, row).await;
+    let first =
+        "return document.querySelector('table.compare tr[data-metric=fairness] td').innerText";
+    let first = page.run(first).await;
+    assert!(first.as_str().unwrap().starts_with(&shown), "{first}");
     page.close().await;
+}
+
+/// The dial shows this score.
+async fn assert_shown(page: &Page, score: &Value) {
+    let shown = format!("{:.1}", score.as_f64().unwrap());
+    assert_eq!(page.text("#result-score").await.trim(), shown);
 }
 
 #[tokio::test]

@@ -13,12 +13,14 @@ import { cell, fieldsOf } from "./columns.js";
  * @property {boolean} more also whether it is not sure, its support and the metric
  * @property {boolean} metric the metric in any case: rows stand once for each metric
  * @property {boolean} failed whether any row failed, which takes a column for the reason
+ * @property {boolean} adjusted whether the user's corrections adjust any score, which takes columns beside the model's own
  * @property {boolean} safe an apostrophe before what a spreadsheet would run as a formula
  */
 
 const PREDICTED = "predicted";
 const FAILED = "predicted_error";
 const MAIN = ["predicted_score", "predicted_low", "predicted_high"];
+const ADJUSTED = ["adjusted_score", "adjusted_low", "adjusted_high"];
 const MORE = ["predicted_abstain", "predicted_support"];
 const METRIC = "predicted_metric";
 
@@ -104,12 +106,12 @@ export function compact(json) {
  * @param {TableOptions} options
  */
 export function tableHead(header, columns, options) {
-  return record([...kept(header, columns).map(({ title }) => title), ...added(options)], false);
+  return record([...kept(header, columns, options).map(({ title }) => title), ...added(options)], false);
 }
 
 /** @param {TableOptions} options */
-function added({ more, metric, failed }) {
-  return [...MAIN, ...(more ? MORE : []), ...(more || metric ? [METRIC] : []), ...(failed ? [FAILED] : [])];
+function added({ more, metric, failed, adjusted }) {
+  return [...MAIN, ...(adjusted ? ADJUSTED : []), ...(more ? MORE : []), ...(more || metric ? [METRIC] : []), ...(failed ? [FAILED] : [])];
 }
 
 /**
@@ -117,9 +119,10 @@ function added({ more, metric, failed }) {
  *
  * @param {string[]} header
  * @param {string[]} columns
+ * @param {TableOptions} options
  */
-function kept(header, columns) {
-  const ours = [...MAIN, ...MORE, METRIC, FAILED];
+function kept(header, columns, { adjusted }) {
+  const ours = [...MAIN, ...(adjusted ? ADJUSTED : []), ...MORE, METRIC, FAILED];
   return header.map((title, i) => ({ title, key: columns[i], i })).filter(({ key }) => !ours.includes(key));
 }
 
@@ -135,16 +138,18 @@ function kept(header, columns) {
  */
 export function tableLine(row, header, columns, outcome, metric, options) {
   const fields = row.c ? null : fieldsOf(row, columns);
-  const own = kept(header, columns).map(({ key, i }) => (fields ? cell(fields[key]) : (row.c?.[i] ?? "")));
+  const own = kept(header, columns, options).map(({ key, i }) => (fields ? cell(fields[key]) : (row.c?.[i] ?? "")));
   const failed = "error" in outcome;
   const main = failed ? ["", "", ""] : [number(outcome.score), ...interval(outcome)];
+  const { adjusted } = /** @type {{ adjusted?: import("../own/adjusted.js").Numbers }} */ (outcome);
+  const moved = adjusted ? [number(adjusted.score), ...interval(adjusted)] : ["", "", ""];
   const more = failed ? ["", ""] : [String(outcome.abstain), outcome.support];
-  const cells = [...own, ...main, ...(options.more ? more : []), ...(options.more || options.metric ? [metric] : [])];
+  const cells = [...own, ...main, ...(options.adjusted ? moved : []), ...(options.more ? more : []), ...(options.more || options.metric ? [metric] : [])];
   if (options.failed) cells.push(failed ? outcome.error.message : "");
   return record(cells, options.safe);
 }
 
-/** @param {import("../protocol.js").Score} score */
+/** @param {Pick<import("../protocol.js").Score, "interval">} score */
 function interval({ interval: bounds }) {
   return bounds ? bounds.map(number) : ["", ""];
 }

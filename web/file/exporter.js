@@ -36,15 +36,16 @@ export async function exported(session, options) {
  * @param {Session} session
  * @param {Options} options
  */
-function writer({ job, results }, { kind, more, safe }) {
+function writer(session, { kind, more, safe }) {
+  const { job, results } = session;
   const { header, columns } = job;
   const several = (results?.metrics ?? 1) > 1;
-  const table = { more, metric: several, failed: (results?.failed ?? 0) > 0, safe };
+  const table = { more, metric: several, failed: (results?.failed ?? 0) > 0, adjusted: (results?.adjusted ?? 0) > 0, safe };
   const name = (/** @type {number} */ item) => job.metrics[results?.metricOf(item) ?? 0]?.name ?? "";
   /** @type {(row: import("./types.js").Row, item: number, outcome: Outcome) => string} */
-  const csv = (row, item, outcome) => tableLine(row, header, columns, outcome, name(item), table);
+  const csv = (row, item, outcome) => tableLine(row, header, columns, session.recordOf(item, outcome), name(item), table);
   /** @type {typeof csv} */
-  const json = (row, item, outcome) => `${jsonLine(row, columns, outcome, several ? name(item) : undefined)}\n`;
+  const json = (row, item, outcome) => `${jsonLine(row, columns, session.recordOf(item, outcome), several ? name(item) : undefined)}\n`;
   /** @type {BlobPart} */
   const head = kind === "csv" ? tableHead(header, columns, table) : "";
   return { head, line: kind === "csv" ? csv : json };

@@ -1,6 +1,7 @@
 // @ts-check
 /** One job on the page: what was read, then its mapping, or its progress, figures and results. */
 import { el } from "../dom.js";
+import { mount as mountAdjustment } from "../own/adjustment.js";
 import { MappingView } from "./mapping-view.js";
 import { ProgressView } from "./progress-view.js";
 import { ResultsView } from "./results-view.js";
@@ -34,6 +35,8 @@ export class JobView {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   #cost = 0;
+  #adjusted = el("div", { hidden: "" });
+  #adjustment;
   #onState = () => this.#draw();
   #onBatch = () => this.#soon();
 
@@ -46,6 +49,7 @@ export class JobView {
     this.#app = app;
     this.#session = session;
     this.#start = start;
+    this.#adjustment = mountAdjustment(this.#adjusted, app);
     this.element = el("section", { class: "file-job card", "aria-labelledby": "file-job-name" }, ...this.#head(), this.#body);
     session.addEventListener("state", this.#onState);
     session.addEventListener("batch", this.#onBatch);
@@ -121,7 +125,7 @@ export class JobView {
         results.element.scrollIntoView({ block: "start" });
       },
     });
-    this.#body.replaceChildren(this.#settings(), this.#progress.element, this.#summary.element, results.element);
+    this.#body.replaceChildren(this.#settings(), this.#progress.element, this.#adjusted, this.#summary.element, results.element);
   }
 
   /** What the job was started with. */
@@ -143,6 +147,8 @@ export class JobView {
 
   #refresh() {
     const started = performance.now();
+    const { results } = this.#session;
+    if (results && this.#app.corrections) this.#adjustment.count(results.adjusted, results.done - results.failed);
     this.#summary?.draw();
     this.#results?.draw();
     this.#cost = performance.now() - started;

@@ -3,6 +3,7 @@
 import { el } from "../dom.js";
 import { wordsOf } from "../error-words.js";
 import { technical } from "../i18n.js";
+import { starOf } from "../own/adjustment.js";
 import { cell, fieldOf } from "./columns.js";
 import { ExportView } from "./export-view.js";
 import { FilterBar } from "./filter-bar.js";
@@ -110,7 +111,9 @@ export class ResultsView {
     const meter = el("span", { class: "meter", "aria-hidden": "true" }, el("span", {}));
     /** @type {HTMLElement} */ (meter.firstElementChild).style.inlineSize = `${score * 10}%`;
     const unsure = results.isUnsure(item) ? [el("span", { class: "unsure-mark", title: this.#app.t("file.row.unsure") }, "?", el("span", { class: "visually-hidden" }, this.#app.t("file.row.unsure")))] : [];
-    return el("span", { class: results.isUnsure(item) ? "scored doubtful" : "scored" }, meter, el("b", {}, this.#one.format(score)), ...unsure);
+    const model = { score: results.model.score[item], rounded: NaN, interval: null, coverage: null };
+    const star = results.isAdjusted(item) ? starOf(this.#app, { model }) : [];
+    return el("span", { class: results.isUnsure(item) ? "scored doubtful" : "scored" }, meter, el("b", {}, this.#one.format(score), ...star), ...unsure);
   }
 
   /** @param {import("../protocol.js").ErrorBody} error */

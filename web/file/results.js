@@ -1,5 +1,6 @@
 // @ts-check
 /** What is known of each item of a job, in few bytes each, and the order in which it is shown. Pure. */
+import { movedBy } from "../own/adjusted.js";
 import { sortedPositions } from "./summary.js";
 
 /**
@@ -22,6 +23,9 @@ const UNSURE = 4;
 
 /** The state of every item, as columns. Item `i` is row `floor(i / metrics)` on metric `i % metrics`. */
 export class Results {
+  /** @type {((score: number, metric: number) => number) | null} */
+  #adjust = null;
+
   /**
    * @param {number} rows
    * @param {number} metrics metrics of every row: 1 where the file's column names it
@@ -36,9 +40,13 @@ export class Results {
     this.rowMetric = rowMetric;
     this.rowJudged = judged;
     this.judgedMetric = judgedMetric;
-    this.score = new Float32Array(this.length).fill(NaN);
-    this.low = new Float32Array(this.length).fill(NaN);
-    this.high = new Float32Array(this.length).fill(NaN);
+    /** What the model says; `score`, `low` and `high` are as the user's corrections have it. */
+    this.model = { score: numbers(this.length), low: numbers(this.length), high: numbers(this.length) };
+    this.score = numbers(this.length);
+    this.low = numbers(this.length);
+    this.high = numbers(this.length);
+    /** Items whose score is adjusted. */
+    this.adjusted = 0;
     this.flags = new Uint8Array(this.length);
     /** @type {Map<number, { kind: string, message: string }>} */
     this.errors = new Map();
@@ -98,9 +106,34 @@ export class Results {
       return;
     }
     this.flags[item] = DONE | (outcome.abstain ? UNSURE : 0);
-    this.score[item] = outcome.score;
-    this.low[item] = outcome.interval?.[0] ?? NaN;
-    this.high[item] = outcome.interval?.[1] ?? NaN;
+    this.model.score[item] = outcome.score;
+    this.model.low[item] = outcome.interval?.[0] ?? NaN;
+    this.model.high[item] = outcome.interval?.[1] ?? NaN;
+    this.#place(item);
+  }
+
+  /** @param {((score: number, metric: number) => number) | null} adjust what the corrections make of a score */
+  correct(adjust) {
+    this.#adjust = adjust;
+    for (let i = 0; i < this.length; i++) if (this.isDone(i)) this.#place(i);
+  }
+
+  /** @param {number} item */
+  #place(item) {
+    const was = this.isAdjusted(item);
+    const { score, low, high } = this.model;
+    const own = score[item];
+    const to = this.#adjust ? this.#adjust(own, this.metricOf(item)) : own;
+    const [by, ...ends] = movedBy(to - own, low[item], high[item]);
+    this.score[item] = own + by;
+    [this.low[item], this.high[item]] = ends;
+    this.adjusted += Number(this.isAdjusted(item)) - Number(was);
+  }
+
+  /** @param {number} item */
+  isAdjusted(item) {
+    const [shown, own] = [this.score[item], this.model.score[item]];
+    return !Number.isNaN(shown) && shown !== own;
   }
 
   /** Lets a failed item be scored again. @param {number} item */
@@ -250,4 +283,9 @@ export class Results {
         return item;
     }
   }
+}
+
+/** As many numbers, none known yet. @param {number} length */
+function numbers(length) {
+  return new Float32Array(length).fill(NaN);
 }

@@ -1,5 +1,7 @@
 // @ts-check
 /** One job while the page is open: its survey, its results, and the run. */
+import { adjusted, recordOf } from "../own/adjusted.js";
+import { shortest } from "./export.js";
 import { MAX_ITEMS } from "./limits.js";
 import { Results } from "./results.js";
 import { Runner } from "./runner.js";
@@ -28,6 +30,8 @@ export class Session extends EventTarget {
   /** @type {AbortController | null} of the scan */
   #scanning = null;
   #saved = 0;
+  /** What the user's corrections make of the model's scores. @type {import("../own/adjusted.js").Adjuster | null} */
+  #adjuster = null;
 
   /**
    * @param {import("../app.js").App} app
@@ -39,6 +43,7 @@ export class Session extends EventTarget {
     this.app = app;
     this.store = store;
     this.job = job;
+    app.events.addEventListener("corrections", () => this.#correct());
   }
 
   get running() {
@@ -150,6 +155,34 @@ export class Session extends EventTarget {
       outcomes.forEach((outcome, i) => outcome && results.set(first + i, outcome));
     }
     this.job.done = results.done;
+    this.#correct();
+  }
+
+  /** Takes up what the user's corrections make of the scores now. */
+  #correct() {
+    if (!this.results || !this.job.bundle) return;
+    this.#adjuster = this.app.corrections?.adjuster(this.job.bundle) ?? null;
+    const adjuster = this.#adjuster;
+    this.results.correct(adjuster && ((score, metric) => adjuster.of(score, this.#metricName(metric))));
+    this.#tell("batch");
+  }
+
+  /** @param {number} metric index */
+  #metricName(metric) {
+    return this.job.metrics[metric]?.name ?? "";
+  }
+
+  /**
+   * What a file of the results says of an item: the model's own score, and the adjusted one.
+   *
+   * @param {number} item
+   * @param {import("./types.js").Outcome} outcome
+   */
+  recordOf(item, outcome) {
+    if ("error" in outcome || !this.#adjuster || !this.results) return outcome;
+    const { of, n } = this.#adjuster;
+    const to = shortest(Math.fround(of(outcome.score, this.#metricName(this.results.metricOf(item)))));
+    return recordOf(adjusted(outcome, to, n));
   }
 
   /** Scores until done, paused or failed. */
@@ -198,7 +231,8 @@ export class Session extends EventTarget {
 
   #onBatch() {
     this.retrying = false;
-    this.#tell("batch");
+    if (this.#adjuster) this.#tell("batch");
+    else this.#correct();
     if (performance.now() - this.#saved < 5000) return;
     this.#saved = performance.now();
     this.store.saveJob(this.job);

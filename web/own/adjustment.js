@@ -1,41 +1,42 @@
 // @ts-check
-/** The note that a score is adjusted by the user's corrections, with the way back. */
+/** That scores are adjusted by the user's corrections, and the way back with a click. */
 import { el } from "../dom.js";
 
 /**
  * @typedef {import("../app.js").App} App
- * @typedef {import("../protocol.js").Task} Task
- * @typedef {import("../protocol.js").Score} Score
+ * @typedef {import("./adjusted.js").Mark & { score: number }} Shown
  */
 
 /**
  * @param {HTMLElement} root
  * @param {App} app
- * @returns {{ show: (data: { task: Task, score: Score }) => void, clear: () => void }} `show` again
- *   after the event "corrections"
+ * @returns {{ show: (shown: Shown) => void, count: (adjusted: number, of: number) => void, clear: () => void }}
+ *   again after the event "corrections"
  */
 export function mount(root, app) {
   root.classList.add("adjustment");
-  return { show: ({ task, score }) => show(root, app, task, score), clear: () => root.replaceChildren() };
+  return {
+    show({ score, model, corrections }) {
+      const values = model && { from: app.number(model.score, 1), to: app.number(score, 1), count: corrections ?? 0 };
+      draw(root, app, values ? app.t("corrections.adjusted", values) : "");
+    },
+    count(adjusted, of) {
+      const values = { adjusted, of, count: app.corrections.report().n };
+      draw(root, app, adjusted > 0 ? app.t("corrections.adjusted-some", values) : "");
+    },
+    clear: () => root.replaceChildren(),
+  };
 }
 
 /**
  * @param {HTMLElement} root
  * @param {App} app
- * @param {Task} task
- * @param {Score} score
+ * @param {string} changed what is adjusted, or ""
  */
-function show(root, app, task, score) {
-  const { adjusted } = app.corrections.calibrate(score, task.metric);
-  const changed = adjusted !== null;
+function draw(root, app, changed) {
   const off = !app.corrections.enabled && app.corrections.report().useful;
   root.hidden = !changed && !off;
   if (root.hidden) return root.replaceChildren();
-  /** @type {import("../i18n.js").Values} */
-  const values = changed
-    ? { from: app.number(adjusted.from, 1), to: app.number(adjusted.score, 1), count: adjusted.n }
-    : {};
-  const words = app.t(changed ? "corrections.adjusted" : "corrections.adjusted.off", values);
   const had = root.contains(document.activeElement);
   const button = el(
     "button",
@@ -43,6 +44,20 @@ function show(root, app, task, score) {
     app.t(changed ? "corrections.undo" : "corrections.redo"),
   );
   button.addEventListener("click", () => (app.corrections.enabled = !changed));
-  root.replaceChildren(el("p", { role: "status" }, words), button);
+  root.replaceChildren(el("p", { role: "status" }, changed || app.t("corrections.adjusted.off")), button);
   if (had) button.focus();
+}
+
+/**
+ * A star behind an adjusted score, which says the model's own.
+ *
+ * @param {App} app
+ * @param {import("./adjusted.js").Mark} shown
+ * @returns {HTMLElement[]}
+ */
+export function starOf(app, { model }) {
+  if (!model) return [];
+  const words = app.t("corrections.model", { score: app.number(model.score, 1) });
+  const hidden = el("span", { class: "visually-hidden" }, ` (${words})`);
+  return [el("span", { class: "adjusted-star", title: words }, el("span", { "aria-hidden": "true" }, "*"), hidden)];
 }

@@ -15,8 +15,8 @@ export class ProfileDetail {
   #onClose;
   /** @type {ReturnType<typeof mountExplanation> | null} */
   #explanation = null;
-  /** @type {(() => void) | null} draws again, in another language */
-  #again = null;
+  /** @type {{ metric: string, task: Task } | null} */
+  #shown = null;
 
   /**
    * @param {App} app
@@ -26,7 +26,6 @@ export class ProfileDetail {
     this.#app = app;
     this.#onClose = onClose;
     this.element.addEventListener("keydown", (event) => event.key === "Escape" && this.close());
-    app.events.addEventListener("language", () => this.#again?.());
   }
 
   close() {
@@ -38,7 +37,7 @@ export class ProfileDetail {
   hide() {
     this.#explanation?.stop();
     this.element.hidden = true;
-    this.#again = null;
+    this.#shown = null;
   }
 
   /**
@@ -47,10 +46,16 @@ export class ProfileDetail {
    */
   show(entry, task) {
     this.#draw(entry, task);
-    this.#again = () => this.#draw(entry, task);
+    this.#shown = { metric: entry.result.metric, task };
     this.element.hidden = false;
     this.element.focus();
     this.element.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Draws what is looked at once more, in other words or with another score. @param {Entry[]} entries */
+  refresh(entries) {
+    const entry = entries.find(({ result }) => result.metric === this.#shown?.metric);
+    if (entry && this.#shown) this.#draw(entry, this.#shown.task);
   }
 
   /**
@@ -84,8 +89,9 @@ export class ProfileDetail {
   }
 
   /** @param {Entry["result"]} result */
-  #score({ score, interval, coverage }) {
-    const words = this.#app.t("profile.score", { score: this.#app.number(score, 1) });
+  #score({ score, interval, coverage, model }) {
+    const own = model ? ` (${this.#app.t("corrections.model", { score: this.#app.number(model.score, 1) })})` : "";
+    const words = `${this.#app.t("profile.score", { score: this.#app.number(score, 1) })}${own}`;
     if (!interval) return words;
     const range = this.#app.t("profile.range", {
       low: this.#app.number(interval[0], 1),

@@ -73,8 +73,12 @@ export class HeatStrip {
 
   /** @param {Entry} entry */
   #words({ title, family, result }) {
-    const words = this.#app.t("profile.cell", { metric: title, family, score: this.#app.number(result.score, 1) });
-    return result.abstain ? `${words}, ${this.#app.t("profile.unsure")}` : words;
+    const { score, abstain, model } = result;
+    return [
+      this.#app.t("profile.cell", { metric: title, family, score: this.#app.number(score, 1) }),
+      ...(model ? [this.#app.t("corrections.model", { score: this.#app.number(model.score, 1) })] : []),
+      ...(abstain ? [this.#app.t("profile.unsure")] : []),
+    ].join(", ");
   }
 
   /** Marks the cell whose metric is looked at. @param {string} metric */

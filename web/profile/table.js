@@ -1,6 +1,7 @@
 // @ts-check
 /** All metrics as a table: sorted by any column, filtered by family, words and sureness. */
 import { el } from "../dom.js";
+import { starOf } from "../own/adjustment.js";
 
 /**
  * @typedef {import("../app.js").App} App
@@ -140,7 +141,8 @@ export class ProfileTable {
   }
 
   /** @param {Entry} entry */
-  #score({ result: { score, interval, abstain } }) {
+  #score({ result }) {
+    const { score, interval, abstain } = result;
     const bar = el("span", { class: `score-bar${abstain ? " unsure" : ""}`, "aria-hidden": "true" });
     bar.style.setProperty("--score", String(score));
     if (interval) {
@@ -154,7 +156,7 @@ export class ProfileTable {
     return el(
       "div",
       { class: "score-cell" },
-      el("strong", {}, this.#app.number(score, 1)),
+      el("strong", {}, this.#app.number(score, 1), ...starOf(this.#app, result)),
       bar,
       el("span", { class: "muted" }, range || this.#app.t("profile.no-range")),
     );

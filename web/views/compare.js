@@ -3,13 +3,15 @@
 import { CompareForm } from "../compare-form.js";
 import { CompareTable } from "../compare-table.js";
 import { el } from "../dom.js";
+import { mount as mountAdjustment } from "../own/adjustment.js";
 import { copy } from "../receipt.js";
 import { linkTo } from "../share.js";
 
 /**
  * @typedef {import("../app.js").App} App
  * @typedef {import("../share.js").Shared} Shared
- * @typedef {{ a: any, b: any, chosen: string }} Compared profiles of both answers
+ * @typedef {import("../protocol.js").Profile} Profile
+ * @typedef {{ a: Profile, b: Profile, chosen: string }} Compared
  */
 
 /**
@@ -26,6 +28,8 @@ class CompareView {
   #table;
   #note = el("p", { id: "compare-note", role: "status" });
   #result = el("section", { class: "card", id: "compare-result", hidden: "", "aria-labelledby": "compare-title" });
+  /** @type {ReturnType<typeof mountAdjustment>} */
+  #adjustment = /** @type {any} */ (null);
   #balance = el("div", { class: "balance", "aria-hidden": "true" });
   #only = /** @type {HTMLInputElement} */ (el("input", { type: "checkbox", id: "compare-only" }));
   #search = /** @type {HTMLInputElement} */ (el("input", { type: "search", id: "compare-search", dir: "auto" }));
@@ -53,7 +57,7 @@ class CompareView {
     root.append(this.#form.element, this.#note, this.#result);
     this.#buildResult();
     app.translate(root);
-    for (const change of ["language", "metrics"]) app.events.addEventListener(change, () => this.#draw());
+    for (const change of ["language", "metrics", "corrections"]) app.events.addEventListener(change, () => this.#draw());
     app.events.addEventListener("model", () => this.#form.refresh(this.#running !== null));
     this.#form.refresh(false);
   }
@@ -68,7 +72,9 @@ class CompareView {
     for (const field of [this.#only, this.#search]) field.addEventListener("input", () => this.#filter());
     const filters = el("div", { class: "filters" }, this.#search, only, share, this.#said);
     const how = this.#app.say(el("p", { class: "caption" }), "compare.how");
-    this.#result.append(title, this.#balance, filters, this.#table.element, this.#shown, how);
+    const note = el("div", { hidden: "" });
+    this.#adjustment = mountAdjustment(note, this.#app);
+    this.#result.append(title, this.#balance, note, filters, this.#table.element, this.#shown, how);
   }
 
   /** @param {Shared} [shared] */
@@ -116,14 +122,17 @@ class CompareView {
   async #profiles(signal) {
     const { system, user, a, b } = this.#form.texts;
     const own = this.#ownMetrics();
+    /** @type {Profile[]} */
     const profiles = [];
     for (const [index, response] of [a, b].entries()) {
       this.#app.say(this.#note, this.#app.ready ? "compare.scoring" : "answer.waiting", { number: index + 1 });
       const task = { metric: this.#metric.name, ...(system && { system }), user, response };
       const call = (/** @type {any} */ client) => client.profile(task, { own, signal });
-      profiles.push((await this.#app.run(call, signal)).value.scores);
+      profiles.push((await this.#app.run(call, signal)).value);
     }
-    return { a: profiles[0], b: profiles[1], chosen: this.#metric.name };
+    await this.#app.ownData(); // corrections may adjust the scores
+    const [one, two] = /** @type {[Profile, Profile]} */ (profiles);
+    return { a: one, b: two, chosen: this.#metric.name };
   }
 
   /** The user's own metrics, and the one that the texts came with. */
@@ -144,13 +153,21 @@ class CompareView {
 
   #draw() {
     if (!this.#compared) return this.#form.refresh(this.#running !== null);
-    this.#table.show(this.#compared);
+    const [a, b] = [this.#compared.a, this.#compared.b].map((profile) => this.#adjusted(profile));
+    this.#table.show({ a, b, chosen: this.#compared.chosen });
+    const both = [...a, ...b];
+    this.#adjustment.count(both.filter(({ model }) => model).length, both.length);
     const count = (/** @type {string} */ name) => this.#table.rows.filter(({ verdict }) => verdict === name).length;
     const counts = { a: count("behind"), b: count("ahead"), even: this.#table.rows.length - count("behind") - count("ahead") };
     this.#app.say(this.#note, counts.a + counts.b > 0 ? "compare.summary" : "compare.summary.none", counts);
     this.#balance.replaceChildren(...Object.entries({ a: counts.a, even: counts.even, b: counts.b }).map(share));
     this.#result.hidden = false;
     this.#filter();
+  }
+
+  /** The scores as the user's corrections have them. @param {import("../protocol.js").Profile} profile */
+  #adjusted({ scores, receipt }) {
+    return scores.map((score) => this.#app.corrections.calibrate(score, score.metric, receipt.bundle));
   }
 
   #filter() {
