@@ -129,7 +129,7 @@ export class CompareTable {
       el("td", { class: "number" }, this.#app.number(a.score, 1), ...starOf(this.#app, a)),
       el("td", { class: "number" }, this.#app.number(b.score, 1), ...starOf(this.#app, b)),
       el("td", { class: "plot" }, plotOf(a, b)),
-      el("td", { class: "number difference" }, shown, " ", el("span", { class: "muted" }, by)),
+      el("td", { class: "number difference" }, el("span", { dir: "ltr" }, shown), " ", el("span", { class: "muted", dir: "ltr" }, by)),
       el("td", { class: "verdict" }, mark, words),
     );
     return /** @type {HTMLElement} */ (element);

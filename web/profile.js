@@ -206,7 +206,7 @@ class ProfileView {
     };
     return el(
       "div",
-      { class: "detail-actions" },
+      { class: "tools" },
       button("profile.csv", () => this.#saveCsv()),
       button("profile.json", () => this.#saveJson()),
     );

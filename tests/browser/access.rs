@@ -270,3 +270,33 @@ async fn less_motion_means_none() {
     assert_eq!(page.run(moving).await, json!([]));
     page.close().await;
 }
+
+/// Buttons nearer to each other than a finger's aim, in CSS pixels, as pairs of words.
+const TOUCHING: &str = "
+    const shown = [...document.querySelectorAll('.view:not([hidden]) button')]
+        .filter(e => e.checkVisibility() && !e.closest('.map-frame, .combobox, table, .heat-strip'))
+        .map(e => ({ words: e.innerText, box: e.getBoundingClientRect() }));
+    const gap = (a, b) => Math.max(a.left - b.right, b.left - a.right, a.top - b.bottom, b.top - a.bottom);
+    return shown.flatMap((one, i) => shown.slice(i + 1)
+        .filter(other => gap(one.box, other.box) < 4)
+        .map(other => `${one.words} | ${other.words}`));";
+
+#[tokio::test]
+async fn buttons_keep_apart_on_a_narrow_screen() {
+    let dist = tiny_dist();
+    let page = Page::open_narrow(dist.path(), NARROW).await;
+    page.ready().await;
+    page.score_an_example().await;
+    assert_eq!(page.run(TOUCHING).await, json!([]), "below a score");
+    page.view("metrics").await;
+    page.fill(".metric-form input", "Kindness").await;
+    page.fill(".metric-form textarea", "Is it kind? 10: warm. 0: cruel.")
+        .await;
+    page.click(".metric-form [data-act=save]").await;
+    let saved = "document.querySelector('.own-item[data-metric]') !== null";
+    page.wait("the metric is saved", 10, saved).await;
+    let count = "return document.querySelectorAll('.own-item button').length";
+    assert_eq!(page.run(count).await, 4);
+    assert_eq!(page.run(TOUCHING).await, json!([]), "own metrics");
+    page.close().await;
+}

@@ -172,7 +172,7 @@ async fn the_profile_lists_every_metric_lowest_first() {
 
     page.click(".profile-table tr[data-metric='inclusivity/gender_inclusivity'] button")
         .await;
-    page.click(".profile-detail .detail-actions button").await;
+    page.click(".profile-detail .tools button").await;
     page.wait(
         "the metric is explained",
         120,

@@ -62,7 +62,7 @@ export class JobView {
     const facts = [t(`file.form.${job.form}`), t("file.rows", { count: job.rows }), t("file.columns", { count: job.columns.length }), size(this.#app, job.size), job.encoding.toUpperCase()];
     const notices = job.notices.map((notice) => el("li", {}, told(this.#app, "notice", notice)));
     return [
-      el("h3", { id: "file-job-name", dir: "auto" }, job.name),
+      el("h3", { id: "file-job-name" }, el("bdi", {}, job.name)),
       el("p", { class: "caption" }, facts.join(" · ")),
       ...(notices.length > 0 ? [el("ul", { class: "findings notices" }, ...notices)] : []),
       ...this.#broken(),

@@ -178,7 +178,7 @@ export class SummaryView {
       el("h4", {}, this.#app.t("file.agreement")),
       el("p", { class: "caption" }, this.#app.t("file.agreement.n", { count: found.n })),
       el("dl", { class: "agreement", "data-rmse": found.rmse, "data-constant": found.constantRmse, "data-spearman": found.spearman ?? "" },
-        ...lines.map(([key, value]) => el("div", {}, el("dt", {}, this.#app.t(`file.agreement.${key}`)), el("dd", {}, value)))),
+        ...lines.map(([key, value]) => el("div", {}, el("dt", {}, this.#app.t(`file.agreement.${key}`)), el("dd", { dir: "ltr" }, value)))),
       el("p", { class: better ? "good" : "poor" }, this.#app.t(better ? "file.agreement.better" : "file.agreement.worse")),
     );
   }

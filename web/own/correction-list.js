@@ -85,7 +85,7 @@ export class CorrectionList {
       field,
       el(
         "div",
-        { class: "detail-actions" },
+        { class: "tools" },
         this.#button("corrections.open", title, () => this.#app.show("answer", { task })),
         this.#button("corrections.delete", title, () => this.#remove(correction)),
       ),

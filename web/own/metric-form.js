@@ -85,7 +85,7 @@ export class MetricForm {
       this.#problem,
       el(
         "div",
-        { class: "detail-actions" },
+        { class: "tools" },
         this.#app.say(el("button", { type: "submit", "data-act": "save" }), "metrics.save"),
         this.#button("metrics.template", () => this.#useTemplate()),
         this.#cancel,

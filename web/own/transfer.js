@@ -48,7 +48,7 @@ export class Transfer {
     const open = app.say(el("button", { type: "button", class: "secondary", "data-act": "import" }), kind.keys.import);
     open.addEventListener("click", () => this.#input.click());
     this.element.append(
-      el("div", { class: "detail-actions" }, this.#export, open, this.#input, ...options),
+      el("div", { class: "tools" }, this.#export, open, this.#input, ...options),
       this.#said,
     );
   }

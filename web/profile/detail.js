@@ -73,14 +73,14 @@ export class ProfileDetail {
     this.element.setAttribute("aria-label", title);
     this.element.replaceChildren(
       this.#closeButton(),
-      el("h4", { dir: "auto" }, title),
+      el("h4", {}, el("bdi", {}, title)),
       el("p", { class: "muted" }, [family, this.#score(result)].filter(Boolean).join(" · ")),
       el("p", { dir: "auto", lang: own ? undefined : "en" }, definition),
       ...notice,
       el("p", { class: "muted" }, this.#app.t(`answer.support.${result.support}`)),
       el(
         "div",
-        { class: "detail-actions" },
+        { class: "tools" },
         this.#button("profile.explain", () => this.#explain(place, task), "secondary"),
         this.#button("profile.open", () => this.#app.show("answer", { task }), "secondary"),
       ),

@@ -167,7 +167,7 @@ class MetricsView {
       { class: "own-item", "data-metric": metric.name },
       el("strong", words(metric.name), metric.name),
       el("p", { ...words(metric.definition), class: "muted" }, metric.definition),
-      el("div", { class: "detail-actions" }, ...buttons),
+      el("div", { class: "tools" }, ...buttons),
     );
   }
 
