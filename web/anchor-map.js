@@ -4,11 +4,12 @@
  * bundle has one. The bars are the map's text alternative.
  */
 import { el } from "./dom.js";
+import { AnchorBars } from "./map/bars.js";
 import { MapCard } from "./map/card.js";
-import { OWN, familiesOf, swatch } from "./map/families.js";
+import { familiesOf } from "./map/families.js";
 import { MapLegend } from "./map/legend.js";
 import { locate } from "./map/locations.js";
-import { placeAmong } from "./map/placement.js";
+import { ANSWER, DRAFT, pointsOf } from "./map/points.js";
 import { MapView } from "./map/view.js";
 
 /**
@@ -17,18 +18,13 @@ import { MapView } from "./map/view.js";
  * @typedef {import("./protocol.js").Score} Score
  * @typedef {import("./map/locations.js").Anchors} Anchors
  * @typedef {import("./map/view.js").Point} Point
- * @typedef {{ metrics: { metric: string, parent: string | null, x: number, y: number }[] }} Layout
+ * @typedef {import("./map/points.js").Layout} Layout
  *
  * @typedef {object} Data one of the two is placed among the anchors
  * @property {Task} [task] the scored task, with `score`: its answer is placed
  * @property {Score} [score]
  * @property {{ name: string, definition: string }} [draft] a metric in the user's own words
  */
-
-/** Lines from the placed point to its nearest anchors. */
-const LINES = 5;
-const ANSWER = "answer";
-const DRAFT = "draft";
 
 /**
  * @param {HTMLElement} root
@@ -43,8 +39,7 @@ export function mount(root, app) {
 class AnchorMap {
   #root;
   #app;
-  #bars = el("ol", { class: "anchor-bars" });
-  #caption = el("p", { class: "caption" });
+  #bars;
   #frame = el("div", { class: "map-frame" });
   #hint = el("p", { class: "caption" });
   #legend;
@@ -64,6 +59,7 @@ class AnchorMap {
   constructor(root, app) {
     this.#root = root;
     this.#app = app;
+    this.#bars = new AnchorBars(app, (metric) => this.#view.highlight(metric));
     this.#card = new MapCard((id, pinned) => this.#describe(id, pinned));
     const buttons = this.#buttons();
     this.#view = new MapView(app.t("map.label"), buttons, (point, how) => this.#onPoint(point, how));
@@ -72,7 +68,7 @@ class AnchorMap {
     this.#frame.addEventListener("keydown", (event) => event.key === "Escape" && this.#escape(event));
     root.classList.add("anchor-map");
     root.append(
-      el("div", { class: "anchor-parts" }, this.#bars, this.#caption, this.#frame, this.#hint, this.#legend.element),
+      el("div", { class: "anchor-parts" }, this.#bars.element, this.#bars.caption, this.#frame, this.#hint, this.#legend.element),
     );
     for (const type of ["metrics", "language"]) app.events.addEventListener(type, () => this.#again());
     this.clear();
@@ -93,7 +89,7 @@ class AnchorMap {
     this.#anchors = anchors;
     this.#root.hidden = false;
     this.#card.hide();
-    this.#drawBars();
+    this.#bars.draw(anchors);
     this.#showMap(layout !== null);
     if (!layout) return;
     this.#legend.draw();
@@ -128,43 +124,6 @@ class AnchorMap {
     return new Map(entries.flatMap(([name, result]) => (result.status === "fulfilled" ? [[name, result.value]] : [])));
   }
 
-  // --- Bars ---
-
-  #drawBars() {
-    const values = this.#anchors.map(({ similarity }) => similarity);
-    const [low, high] = [Math.min(...values), Math.max(...values)];
-    const families = familiesOf(this.#app);
-    this.#bars.setAttribute("aria-label", this.#app.t("map.bars"));
-    this.#bars.replaceChildren(
-      ...this.#anchors.map((anchor) => this.#bar(anchor, (anchor.similarity - low) / (high - low || 1), families)),
-    );
-    const range = { low: this.#app.number(low, 3), high: this.#app.number(high, 3) };
-    this.#caption.textContent = high > low ? this.#app.t("map.scale", range) : "";
-  }
-
-  /**
-   * @param {Anchors[number]} anchor
-   * @param {number} share
-   * @param {Map<string, import("./map/families.js").Family>} families
-   */
-  #bar({ metric, similarity }, share, families) {
-    const family = families.get(metric);
-    const bar = el("span", { class: "anchor-bar", "aria-hidden": "true" });
-    bar.style.setProperty("--share", String(share));
-    const title = el("span", { class: "anchor-title" }, this.#app.title(metric));
-    const item = el(
-      "li",
-      { "data-metric": metric },
-      family ? swatch(family) : "",
-      title,
-      bar,
-      el("span", { class: "anchor-value" }, this.#app.number(similarity, 3)),
-    );
-    item.addEventListener("pointerenter", () => this.#view.highlight(metric));
-    item.addEventListener("pointerleave", () => this.#view.highlight(""));
-    return item;
-  }
-
   // --- Map ---
 
   /** @param {boolean} shown */
@@ -178,87 +137,9 @@ class AnchorMap {
    * @param {Layout} layout
    * @param {Map<string, Anchors>} own
    */
-  #drawMap({ metrics }, own) {
-    const places = new Map(metrics.map(({ metric, x, y }) => [metric, { x, y }]));
-    const families = familiesOf(this.#app);
-    const rank = new Map(this.#anchors.map(({ metric }, index) => [metric, index]));
-    const members = new Map();
-    const anchors = metrics.map(({ metric, x, y }, index) => {
-      const family = families.get(metric) ?? { key: "", title: "", colour: 0, shape: /** @type {const} */ ("ring") };
-      const member = members.get(family.key) ?? 0;
-      members.set(family.key, member + 1);
-      const near = (rank.get(metric) ?? Infinity) < LINES;
-      const priority = rank.has(metric)
-        ? 1 + (rank.get(metric) ?? 0)
-        : 20 + (family.key ? member : 3) * metrics.length + index;
-      return {
-        id: metric,
-        kind: /** @type {const} */ ("anchor"),
-        x,
-        y,
-        title: this.#app.title(metric),
-        family,
-        priority,
-        near,
-        spoken: this.#spoken(metric, family.title),
-      };
-    });
-    const ownPoints = [...own].flatMap(([name, found]) => this.#ownPoint(name, name, found, places, 9));
-    this.#view.draw([...anchors, ...ownPoints, ...this.#placed(places)]);
-  }
-
-  /** The answer, or the metric being written. @param {Map<string, { x: number, y: number }>} places @returns {Point[]} */
-  #placed(places) {
-    if (this.#data?.draft)
-      return this.#ownPoint(DRAFT, this.#data.draft.name, this.#anchors, places, 0).map((point) => ({
-        ...point,
-        kind: "answer",
-      }));
-    const place = placeAmong(this.#anchors, places);
-    if (!place) return [];
-    const title = this.#app.t("map.answer");
-    const family = { key: ANSWER, title: "", colour: 10, shape: /** @type {const} */ ("target") };
-    return [{ id: ANSWER, kind: "answer", ...place, title, family, priority: 0, near: false, spoken: title }];
-  }
-
-  /**
-   * @param {string} id
-   * @param {string} name
-   * @param {Anchors} anchors
-   * @param {Map<string, { x: number, y: number }>} places
-   * @param {number} priority
-   * @returns {Point[]}
-   */
-  #ownPoint(id, name, anchors, places, priority) {
-    const place = placeAmong(anchors, places);
-    const title = name || this.#app.t("map.draft");
-    return place
-      ? [
-          {
-            id,
-            kind: "own",
-            ...place,
-            title,
-            family: OWN,
-            priority,
-            near: false,
-            spoken: this.#app.t("map.point.own", { title }),
-          },
-        ]
-      : [];
-  }
-
-  /**
-   * @param {string} metric
-   * @param {string} family
-   */
-  #spoken(metric, family) {
-    const similarity = this.#anchors.find((anchor) => anchor.metric === metric)?.similarity;
-    const title = this.#app.title(metric);
-    const named = family ? this.#app.t("map.point", { title, family }) : title;
-    return similarity === undefined
-      ? named
-      : `${named}. ${this.#app.t("map.similarity", { similarity: this.#app.number(similarity, 3) })}`;
+  #drawMap(layout, own) {
+    const placed = { anchors: this.#anchors, draft: this.#data?.draft, own };
+    this.#view.draw(pointsOf(this.#app, layout, placed));
   }
 
   // --- Card ---
@@ -268,8 +149,7 @@ class AnchorMap {
    * @param {"hover" | "focus" | "pick"} how
    */
   #onPoint(point, how) {
-    for (const item of this.#bars.children)
-      item.classList.toggle("active", item instanceof HTMLElement && item.dataset.metric === point?.id);
+    this.#bars.mark(point?.id ?? "");
     const place = point && this.#view.placeOf(point.id);
     if (place) this.#card.show(point.id, place, how === "pick");
     else if (how === "pick") this.#card.hide();

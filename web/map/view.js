@@ -1,7 +1,8 @@
 // @ts-check
 /** The map itself: points, labels and lines in one SVG, moved by pointer, wheel, pinch and keys. */
 import { svg } from "../dom.js";
-import { quadtree, select, zoom, zoomIdentity } from "../vendor/d3.js";
+import { quadtree } from "../vendor/d3.js";
+import { Camera } from "./camera.js";
 import { neighbour, projection, shortened, widthOf } from "./geometry.js";
 import { placeLabels } from "./labels.js";
 import { mark } from "./families.js";
@@ -24,7 +25,6 @@ import { ALONE } from "./legend.js";
 
 /** How near to a point the pointer counts as on it, in pixels. */
 const REACH = 20;
-const PAN = 60;
 const ARROWS = /** @type {Record<string, [number, number]>} */ ({
   ArrowLeft: [-1, 0],
   ArrowRight: [1, 0],
@@ -40,9 +40,7 @@ export class MapView {
   #labels = svg("g", { class: "map-labels", "aria-hidden": "true" });
   /** @type {Drawn[]} */
   #drawn = [];
-  #size = { width: 0, height: 0 };
-  #zoom;
-  #transform = zoomIdentity;
+  #camera;
   /** @type {any} points by their place on the screen */
   #tree = quadtree();
   #active = "";
@@ -67,18 +65,9 @@ export class MapView {
       this.#points,
       this.#labels,
     );
-    this.#zoom = /** @type {any} */ (zoom())
-      .scaleExtent([1, 16])
-      .extent(() => [
-        [0, 0],
-        [this.#size.width, this.#size.height],
-      ])
-      .filter((/** @type {any} */ event) => this.#isGesture(event))
-      .on("zoom", (/** @type {any} */ { transform }) => this.#move(transform));
-    if (matchMedia("(prefers-reduced-motion: reduce)").matches) this.#zoom.duration(0);
-    select(this.element).call(this.#zoom);
+    this.#camera = new Camera(this.element, () => this.#soon());
     this.#listen();
-    new ResizeObserver(() => this.#fit()).observe(this.element);
+    new ResizeObserver(() => this.#camera.fit()).observe(this.element);
   }
 
   #listen() {
@@ -93,21 +82,19 @@ export class MapView {
     on("keydown", (event) => this.#onKey(event));
   }
 
-  /** The wheel scrolls the page unless the map is in use; one finger pans only what is magnified. */
-  #isGesture(/** @type {any} */ event) {
-    if (event.type === "wheel") return event.ctrlKey || event.metaKey || this.element.contains(document.activeElement);
-    if (event.type === "touchstart") return event.touches.length > 1 || this.#transform.k > 1;
-    return !event.button && !event.ctrlKey;
-  }
-
   /** @param {Point[]} points the answer, if any, has the kind "answer" */
   draw(points) {
     this.#drawn = points.map((point) => this.#make(point));
     this.#points.replaceChildren(...this.#drawn.map(({ element }) => element));
     this.#labels.replaceChildren(...this.#drawn.map(({ label }) => label));
-    this.#rove(this.#drawn.find(({ kind }) => kind === "answer") ?? this.#drawn[0]);
+    this.#rove(this.#answer ?? this.#drawn[0]);
     this.highlightFamily(this.#family);
-    this.#fit();
+    this.#camera.fit();
+  }
+
+  /** What is placed among the anchors. */
+  get #answer() {
+    return this.#drawn.find(({ kind }) => kind === "answer");
   }
 
   /**
@@ -138,42 +125,16 @@ export class MapView {
     point?.element.setAttribute("tabindex", "0");
   }
 
-  #fit() {
-    const { width, height } = this.element.getBoundingClientRect();
-    if (width === 0) return; // not shown
-    this.#size = { width, height };
-    this.#zoom.translateExtent([
-      [0, 0],
-      [width, height],
-    ]);
-    this.#zoom.transform(
-      select(this.element),
-      this.#zoom.constrain()(
-        this.#transform,
-        [
-          [0, 0],
-          [width, height],
-        ],
-        [
-          [0, 0],
-          [width, height],
-        ],
-      ),
-    );
-  }
-
-  /** @param {any} transform */
-  #move(transform) {
-    this.#transform = transform;
-    this.element.classList.toggle("magnified", transform.k > 1);
+  /** At most once a frame. */
+  #soon() {
     cancelAnimationFrame(this.#frame);
     this.#frame = requestAnimationFrame(() => this.#arrange());
   }
 
   #arrange() {
-    const project = projection(this.#drawn, this.#size);
+    const project = projection(this.#drawn, this.#camera.size);
     for (const point of this.#drawn) {
-      [point.left, point.top] = this.#transform.apply(project(point));
+      [point.left, point.top] = this.#camera.transform.apply(project(point));
       point.element.setAttribute("transform", `translate(${point.left.toFixed(1)} ${point.top.toFixed(1)})`);
     }
     this.#tree = quadtree(
@@ -193,7 +154,7 @@ export class MapView {
       width: point.width,
       priority: point.id === this.#active ? -1 : isOther(point, this.#family) ? Infinity : point.priority,
     }));
-    placeLabels(wishes, this.#size, [this.#reserved()]).forEach((place, i) => {
+    placeLabels(wishes, this.#camera.size, [this.#reserved()]).forEach((place, i) => {
       const label = /** @type {Drawn} */ (this.#drawn[i]).label;
       label.toggleAttribute("hidden", place === null);
       if (!place) return;
@@ -215,7 +176,7 @@ export class MapView {
   }
 
   #arrangeLinks() {
-    const answer = this.#drawn.find(({ kind }) => kind === "answer");
+    const answer = this.#answer;
     const near = answer ? this.#drawn.filter((point) => point.near) : [];
     this.#links.replaceChildren(
       ...near.map(({ left, top, id }) =>
@@ -276,7 +237,7 @@ export class MapView {
   /** Where a point is on the screen, in pixels of the map. @param {string} id */
   placeOf(id) {
     const point = this.#drawn.find((drawn) => drawn.id === id);
-    return point ? { left: point.left, top: point.top, ...this.#size } : null;
+    return point ? { left: point.left, top: point.top, ...this.#camera.size } : null;
   }
 
   /** Moves the focus to a point and brings it into view. @param {string} id */
@@ -289,21 +250,17 @@ export class MapView {
 
   /** Around the answer where it is in sight, else around the middle. @param {number} factor */
   magnify(factor) {
-    const answer = this.#drawn.find(({ kind }) => kind === "answer");
-    const { width, height } = this.#size;
-    const seen = answer && answer.left > 0 && answer.top > 0 && answer.left < width && answer.top < height;
-    this.#zoom.scaleBy(select(this.element), factor, seen ? [answer.left, answer.top] : [width / 2, height / 2]);
+    this.#camera.magnify(factor, this.#answer);
   }
 
   reset() {
-    this.#zoom.transform(select(this.element), zoomIdentity);
+    this.#camera.reset();
   }
 
   /** @param {KeyboardEvent} event */
   #onKey(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (!this.#press(event)) return;
-    event.preventDefault();
+    if (this.#press(event)) event.preventDefault();
   }
 
   /**
@@ -314,30 +271,21 @@ export class MapView {
     const { key, shiftKey } = event;
     const arrow = ARROWS[key];
     const here = this.#pointOf(event);
-    if (arrow && shiftKey) this.#pan(arrow);
+    if (arrow && shiftKey) this.#camera.pan(arrow);
     else if (arrow) this.#visit(here && neighbour(here, arrow, this.#drawn));
     else if (key === "+" || key === "=") this.magnify(1.5);
     else if (key === "-") this.magnify(1 / 1.5);
     else if (key === "0") this.reset();
-    else if (key === "Home") this.#visit(this.#drawn.find(({ kind }) => kind === "answer"));
+    else if (key === "Home") this.#visit(this.#answer);
     else if (key === "Enter" || key === " ") this.#point(here, "pick");
     else return false;
     return true;
   }
 
-  /** @param {[number, number]} direction */
-  #pan([x, y]) {
-    const { k } = this.#transform;
-    this.#zoom.translateBy(select(this.element), (-x * PAN) / k, (-y * PAN) / k);
-  }
-
   /** @param {Drawn | null | undefined} point */
   #visit(point) {
     if (!point) return;
-    const { width, height } = this.#size;
-    if (point.left < 10 || point.top < 10 || point.left > width - 10 || point.top > height - 10) {
-      this.#zoom.translateTo(select(this.element), ...this.#transform.invert([point.left, point.top]));
-    }
+    this.#camera.reveal(point);
     /** @type {SVGElement} */ (point.element).focus({ preventScroll: true });
     this.element.scrollIntoView({ block: "nearest" });
   }

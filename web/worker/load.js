@@ -5,7 +5,8 @@
  * worker, since wasm memory never shrinks.
  */
 import { chooseBackend, inEnglish, reason, requireWasm } from "../backend.js";
-import { fetchFiles, fetchManifest } from "../download.js";
+import { fetchManifest } from "../bundle-manifest.js";
+import { fetchFiles } from "../download.js";
 import { TouchstoneError } from "../protocol.js";
 import { checkLoad } from "./checks.js";
 import { watchDevices } from "./device.js";
@@ -17,7 +18,7 @@ import { timeBatch } from "./trial.js";
 /**
  * @typedef {import("../protocol.js").Backend} Backend
  * @typedef {import("../backend.js").Choice} Choice
- * @typedef {import("../download.js").Manifest} Manifest
+ * @typedef {import("../bundle-manifest.js").Manifest} Manifest
  * @typedef {import("./queue.js").Job} Job
  * @typedef {import("./scorer.js").WebScorer} WebScorer
  * @typedef {import("./scorer.js").ScorerClass} ScorerClass
