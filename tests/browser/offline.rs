@@ -216,5 +216,23 @@ async fn the_page_can_be_installed() {
         [&manifest["display"], &manifest["icons"][0]["sizes"]],
         ["standalone", "any"]
     );
+    // Each picture is there, of the size that the manifest says.
+    let sizes = "const done = arguments[0];
+        const { href } = document.querySelector('link[rel=manifest]');
+        const sizeOf = async (address) => {
+            const { width, height } = await createImageBitmap(await (await fetch(new URL(address, href))).blob());
+            return `${width}x${height}`;
+        };
+        (async () => {
+            const { icons } = await (await fetch(href)).json();
+            const apple = document.querySelector('link[rel=apple-touch-icon]').href;
+            const drawn = icons.filter(({ type }) => type === 'image/png');
+            const found = await Promise.all(drawn.map(({ src }) => sizeOf(src)));
+            return [drawn.map(({ sizes }) => sizes), found, await sizeOf(apple), icons.map(({ purpose }) => purpose)];
+        })().then(done, (error) => done(String(error)))";
+    let found = page.client.execute_async(sizes, vec![]).await.unwrap();
+    assert_eq!(found[0], json!(["192x192", "512x512", "512x512"]));
+    assert_eq!([&found[0], &found[2]], [&found[1], &json!("180x180")]);
+    assert!(found[3].as_array().unwrap().contains(&json!("maskable")));
     page.close().await;
 }
