@@ -505,6 +505,74 @@ async fn other_encodings_are_read_and_told() {
     page.close().await;
 }
 
+/// Drops `what` on the view of files: names with their contents, `null` for a folder.
+async fn drop_files(page: &Page, what: &Value) {
+    let script = "
+        const what = arguments[0];
+        const files = what.map(([name, bytes]) => new File([Uint8Array.from(bytes ?? [])], name));
+        const items = what.map(([, bytes]) => ({
+            kind: 'file', webkitGetAsEntry: () => ({ isDirectory: bytes === null }),
+        }));
+        const event = new Event('drop', { bubbles: true, cancelable: true });
+        event.dataTransfer = { types: ['Files'], items, files };
+        document.querySelector('.drop').dispatchEvent(event);
+        return event.defaultPrevented;";
+    let taken = page
+        .client
+        .execute(script, vec![what.clone()])
+        .await
+        .unwrap();
+    assert_eq!(taken, true, "the browser does not open what is dropped");
+}
+
+/// What is said of dropped files, once it holds `words`.
+async fn said(page: &Page, words: &str) -> String {
+    let said = "document.querySelector('.file-said').innerText";
+    let there = format!("{said}.includes('{words}') && {said}");
+    let said = page.wait(&format!("`{words}` is said"), 30, &there).await;
+    said.as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn what_is_dropped_is_taken_or_refused_by_name() {
+    let dist = tiny_dist();
+    let page = open(dist.path()).await;
+    let rows = many(3).into_bytes();
+    drop_files(&page, &json!([["answers", null]])).await;
+    let words = said(&page, "folder").await;
+    assert!(words.starts_with("answers: "), "{words}");
+
+    drop_files(
+        &page,
+        &json!([["one.csv", rows], ["kept", null], ["two.csv", rows]]),
+    )
+    .await;
+    let words = said(&page, "one.csv, two.csv").await;
+    assert!(words.starts_with("kept: "), "{words}");
+    let both = "document.querySelectorAll('.job-list li').length === 2";
+    page.wait("both files are read", 30, both).await;
+
+    drop_files(&page, &json!([["nothing.csv", []]])).await;
+    said(&page, "nothing.csv: the file is empty").await;
+    // No zero among them: the control characters tell.
+    drop_files(
+        &page,
+        &json!([["tool.csv", [1, 2, 3, 200, 5, 6, 7, 14, 15]]]),
+    )
+    .await;
+    said(&page, "tool.csv: this is not text").await;
+    let jobs = "return document.querySelectorAll('.job-list li').length";
+    assert_eq!(page.run(jobs).await, 2, "what is refused leaves nothing");
+
+    let script = "
+        const event = new Event('drop', { bubbles: true, cancelable: true });
+        event.dataTransfer = { types: ['text/plain'], items: [{ kind: 'string' }], files: [] };
+        document.querySelector('.drop').dispatchEvent(event);
+        return event.defaultPrevented;";
+    assert_eq!(page.run(script).await, false, "text still goes into fields");
+    page.close().await;
+}
+
 #[tokio::test]
 async fn two_files_at_once_both_become_jobs() {
     let (dist, folder) = (tiny_dist(), tempfile::tempdir().unwrap());

@@ -14,7 +14,7 @@ export class DropZone {
 
   /**
    * @param {App} app
-   * @param {(files: File[], folders: number) => void} onFiles
+   * @param {(files: File[], folders: string[]) => void} onFiles `folders`: names of what cannot be read
    * @param {HTMLElement} area the whole of it takes what is dropped
    */
   constructor(app, onFiles, area) {
@@ -24,7 +24,7 @@ export class DropZone {
     input.addEventListener("change", () => {
       const files = [...(input.files ?? [])];
       input.value = ""; // the same file can be chosen again
-      if (files.length > 0) onFiles(files, 0);
+      if (files.length > 0) onFiles(files, []);
     });
     const words = el("div", {}, el("p", { class: "drop-title" }, app.t("file.drop")), el("label", { for: "file-input", class: "button" }, app.t("file.choose")));
     this.element = el("section", { class: "drop card", "aria-label": app.t("file.drop") },
@@ -45,13 +45,14 @@ export class DropZone {
       this.element.classList.remove("over");
     });
     area.addEventListener("drop", (event) => {
-      if (!event.dataTransfer) return;
+      if (!event.dataTransfer?.types.includes("Files")) return; // text goes into its field
       event.preventDefault();
       this.element.classList.remove("over");
-      const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.());
-      const folders = entries.filter((entry) => entry?.isDirectory).length;
-      const files = [...event.dataTransfer.files].filter((_, i) => !entries[i]?.isDirectory);
-      this.#onFiles(files, folders);
+      // Asked now: the items are gone after the event.
+      const items = [...event.dataTransfer.items].filter(({ kind }) => kind === "file");
+      const isFolder = items.map((item) => item.webkitGetAsEntry?.()?.isDirectory ?? false);
+      const files = [...event.dataTransfer.files];
+      this.#onFiles(files.filter((_, i) => !isFolder[i]), files.filter((_, i) => isFolder[i]).map(({ name }) => name));
     });
   }
 

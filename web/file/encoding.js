@@ -14,6 +14,9 @@
  * @property {number} size bytes, unpacked
  */
 
+/** Text has hardly any control characters beside tabs and line ends. */
+const CONTROLS = 0.02;
+
 /** Looks at bytes as they come, to say how they are encoded. */
 export class Sniffer {
   #head = new Uint8Array(0);
@@ -96,8 +99,11 @@ export class Sniffer {
     if (starts(0x25, 0x50, 0x44, 0x46)) return "pdf";
     if (starts(0x50, 0x4b, 3, 4) || starts(0xd0, 0xcf, 0x11, 0xe0)) return "archive";
     if (starts(0x50, 0x41, 0x52, 0x31)) return "parquet";
-    const zeros = head.reduce((sum, byte) => sum + (byte === 0 ? 1 : 0), 0);
-    return zeros > 0 && !this.#encoding().startsWith("utf-16") ? "binary" : "";
+    const count = (/** @type {(byte: number) => boolean} */ is) => head.reduce((sum, byte) => sum + (is(byte) ? 1 : 0), 0);
+    const zeros = count((byte) => byte === 0);
+    const controls = count((byte) => byte < 9 || (byte > 13 && byte < 32));
+    const binary = zeros > 0 || controls > head.length * CONTROLS;
+    return binary && !this.#encoding().startsWith("utf-16") ? "binary" : "";
   }
 }
 

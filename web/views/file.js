@@ -50,6 +50,8 @@ class FileView {
   /** Files still to be read. @type {File[]} */
   #waiting = [];
   #reading = false;
+  /** What is said of the files dropped last. @type {(string | HTMLElement)[]} */
+  #lines = [];
   #scoring = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #soon;
@@ -107,29 +109,28 @@ class FileView {
 
   /**
    * @param {File[]} files
-   * @param {number} folders
+   * @param {string[]} folders
    */
   #take(files, folders) {
-    /** @type {(string | HTMLElement)[]} */
-    const lines = [];
-    if (folders > 0) lines.push(this.#app.t("file.refused.folder"));
+    if (!this.#reading) this.#lines = [];
+    const lines = this.#lines;
+    if (folders.length > 0) lines.push(this.#app.t("file.refused.folder", { names: folders.join(", ") }));
     if (files.length > 1) lines.push(this.#app.t("file.queued", { count: files.length, names: files.map(({ name }) => name).join(", ") }));
     else if (files.length === 1 && this.#reading) lines.push(this.#app.t("file.queued.behind", { name: files[0].name }));
     this.#drop?.say(lines);
     this.#waiting.push(...files);
-    if (!this.#reading) this.#readAll(lines);
+    if (!this.#reading) this.#readAll();
   }
 
-  /** @param {(string | HTMLElement)[]} lines said already */
-  async #readAll(lines) {
-    await this.#opened;
+  async #readAll() {
     this.#reading = true;
+    await this.#opened;
     for (let file = this.#waiting.shift(); file; file = this.#waiting.shift()) {
       try {
         await this.#readOne(file);
       } catch (error) {
-        lines.push(this.#failure(file, error));
-        this.#drop?.say(lines);
+        this.#lines.push(this.#failure(file, error));
+        this.#drop?.say(this.#lines);
       }
     }
     this.#reading = false;
