@@ -9,7 +9,7 @@ import { technical } from "./i18n.js";
 /** Each with the messages `shell.fault.<kind>` and `shell.advice.<kind>`; any other is "internal". */
 const KINDS = [
   ...["input", "metric", "data", "io", "hash", "version", "format", "shape", "device", "network", "cancelled", "unsupported"],
-  ...["check", "deadline", "internal", "memory", "not-loaded", "panic", "protocol", "storage", "storage-full", "worker"],
+  ...["check", "deadline", "internal", "memory", "not-loaded", "panic", "protocol", "storage", "storage-full", "trap", "worker"],
 ];
 
 /**

@@ -86,7 +86,7 @@
 export const PROTOCOL = 1;
 
 /** Kinds after which the scorer is gone; the client starts it anew. */
-const FATAL = ["device", "memory", "panic"];
+const FATAL = ["device", "memory", "panic", "trap"];
 /** Kinds that say nothing about the request itself: it may succeed once the scorer is back. */
 const RETRYABLE = [...FATAL, "deadline", "worker"];
 

@@ -35,11 +35,12 @@
  *
  * Requests wait in one queue and run one at a time. A cancelled request is answered with kind
  * "cancelled" as soon as it has left the queue or has stopped: long work stops at its next pause,
- * between two layers. After kinds device, memory and panic the scorer is dead and later requests
- * fail with "not-loaded": end the worker, start another.
+ * between two layers. After kinds device, memory, panic and trap the scorer is dead and later
+ * requests fail with "not-loaded": end the worker, start another.
  *
  * Kinds added to those of the Rust side: cancelled, check, deadline, internal, memory, network,
- * not-loaded, panic, protocol, unsupported, worker.
+ * not-loaded, panic, protocol, trap, unsupported, worker. A panic says what went wrong; a trap is a
+ * fault of the wasm without such words, and memory is said only where there is none left to get.
  */
 import { PROTOCOL, TouchstoneError, isFatal } from "./protocol.js";
 import { ACTIONS } from "./worker/actions.js";

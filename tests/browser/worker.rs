@@ -138,6 +138,21 @@ async fn a_panic_and_exhausted_memory_are_told_apart_and_recovered_from() {
 }
 
 #[tokio::test]
+async fn a_trap_without_words_is_memory_only_where_there_is_none_left() {
+    let call = "traps('unreachable', 'bounds', 'deep', 'allocation', 'full')";
+    let played = play_fake(call, &[]).await;
+    let ends = ["trap", "trap", "trap", "memory", "memory"];
+    let expected: Vec<&str> = ends.iter().flat_map(|kind| [kind, "scored"]).collect();
+    assert_eq!(played["kinds"], json!(expected), "{played}");
+    let message = played["message"].as_str().unwrap();
+    assert!(
+        message.contains("memory access out of bounds") && message.contains("no reason"),
+        "{message}"
+    );
+    assert_eq!(played["lost"], 6, "each is a loss, and recovered from");
+}
+
+#[tokio::test]
 async fn a_killed_worker_is_noticed_and_replaced() {
     let expected = json!({
         "long": retry("worker"), "after": "scored", "workers": 2,
@@ -317,7 +332,7 @@ async fn real_wasm_without_memory_says_so_and_comes_back() {
 async fn a_trap_in_real_wasm_gives_no_score_and_the_scorer_comes_back() {
     let played = play_real("realBreak('heap')").await;
     let kind = played["error"]["kind"].as_str().unwrap_or_default();
-    assert!(["panic", "memory"].contains(&kind), "{played}");
+    assert!(["panic", "memory", "trap"].contains(&kind), "{played}");
     assert_eq!(
         [&played["error"]["retryable"], &played["same"]],
         [true, true]

@@ -21,7 +21,7 @@ import { taskOf } from "./task.js";
  */
 
 /** Errors after which the scorer can be started again and asked once more. */
-const RETRYABLE = ["worker", "deadline", "panic", "device", "memory", "not-loaded"];
+const RETRYABLE = ["worker", "deadline", "panic", "trap", "device", "memory", "not-loaded"];
 /** Restarts in a row, without any row scored between, after which the device is to blame and the job stops. */
 const RESTARTS = 8;
 /** Attempts at a row by itself before the scorer's death is put down to it. */

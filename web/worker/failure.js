@@ -9,6 +9,10 @@ import { isFatal } from "../protocol.js";
 let failCall = null;
 /** Words of the last panic; an allocation that fails says nothing before it traps. */
 let panicked = "";
+/** Of the build that runs. @type {WebAssembly.Memory | undefined} */
+let memory;
+/** Pages of 64 kB that a scorer with memory left can still get: 16 MB. */
+const SOME_PAGES = 256;
 /** Address of the build that was opened last. */
 let active = "";
 
@@ -26,6 +30,11 @@ export function watch(onLost) {
 /** @param {string} folder address of the build whose failures count from now on */
 export function watchBuild(folder) {
   active = folder;
+}
+
+/** @param {WebAssembly.Memory | undefined} used by that build */
+export function watchMemory(used) {
+  memory = used;
 }
 
 /**
@@ -103,17 +112,29 @@ export function describe(error) {
     return { kind: "memory", message: `The browser has no memory left for the model (${message}).` };
   }
   if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) {
-    return { kind: "panic", message: `The scorer stopped unexpectedly (${panicked || message}).` };
+    if (panicked) return { kind: "panic", message: `The scorer stopped unexpectedly (${panicked}).` };
+    return { kind: "trap", message: `The scorer stopped and left no reason (${message}).` };
   }
   return { kind: "internal", message: message ?? String(error) };
 }
 
 /**
- * An allocation that wasm cannot have traps at `unreachable` without the words of a panic.
+ * An allocation that wasm cannot have traps at `unreachable` without the words of a panic, as other
+ * faults may: it counts as one only where there is no memory left to get.
  *
  * @param {unknown} error
  */
 function isOutOfMemory(error) {
   if (error instanceof RangeError) return /memory|alloc/i.test(error.message);
-  return error instanceof WebAssembly.RuntimeError && /unreachable/.test(error.message) && !panicked;
+  return error instanceof WebAssembly.RuntimeError && /unreachable/.test(error.message) && !panicked && !canGrow();
+}
+
+/** Whether the dead scorer could have had more memory, as far as is known. */
+function canGrow() {
+  try {
+    memory?.grow(SOME_PAGES);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -10,7 +10,7 @@ import { fetchFiles } from "../download.js";
 import { TouchstoneError } from "../protocol.js";
 import { checkLoad } from "./checks.js";
 import { watchDevices } from "./device.js";
-import { describe, fail, guard, watchBuild } from "./failure.js";
+import { describe, fail, guard, watchBuild, watchMemory } from "./failure.js";
 import { checkGolden } from "./golden.js";
 import { recall } from "./kept.js";
 import { timeBatch } from "./trial.js";
@@ -133,7 +133,8 @@ async function openBuild(job, backend) {
   }
   job.progress("start", `Starting the ${NAMES[backend]} build`);
   try {
-    await code.default({ module_or_path: new URL("touchstone_bg.wasm", folder) });
+    const exports = await code.default({ module_or_path: new URL("touchstone_bg.wasm", folder) });
+    watchMemory(exports?.memory);
   } catch (error) {
     const { kind, message } = describe(error);
     if (kind !== "internal") throw error;

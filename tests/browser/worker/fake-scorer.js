@@ -2,8 +2,12 @@
 // broken as `self.fake` (see provoke.js) says. What a text asks for stands in the answer.
 const wanted = () => ({ ...self.fake, ...self.fake?.BACKEND });
 
+const PAGES = 1024;
+const memory = new WebAssembly.Memory({ initial: 1, maximum: PAGES });
+
 export default async function init({ module_or_path }) {
   await WebAssembly.compileStreaming(fetch(module_or_path));
+  return { memory };
 }
 
 function busy(milliseconds) {
@@ -25,6 +29,15 @@ function panic() {
   return new Promise(() => {});
 }
 
+/** How wasm ends without the words of a panic. */
+const TRAPS = {
+  unreachable: () => new WebAssembly.RuntimeError("unreachable"),
+  bounds: () => new WebAssembly.RuntimeError("memory access out of bounds"),
+  deep: () => new RangeError("Maximum call stack size exceeded"),
+  allocation: () => new RangeError("Array buffer allocation failed"),
+  full: () => new WebAssembly.RuntimeError("unreachable"),
+};
+
 const score = { score: 5, rounded: 5, receipt: { backend: "BACKEND" } };
 
 export class WebScorer {
@@ -44,7 +57,8 @@ export class WebScorer {
   }
   async score({ response }, pause) {
     if (response === "panic") return panic();
-    if (response === "no memory") throw new WebAssembly.RuntimeError("unreachable");
+    if (response === "full") memory.grow(PAGES - 1);
+    if (response in TRAPS) throw TRAPS[response]();
     if (response === "stuck") for (;;);
     await layers(response === "long" ? 100_000 : 3, 5, pause);
     return score;

@@ -79,7 +79,17 @@ export async function panicked() {
   const { client, diary, said } = open();
   await client.load();
   const message = await client.score({ ...TASK, response: "panic" }).catch(({ message }) => message);
-  return { message, after: await said("after"), memory: await said("no memory"), again: await said("again"), diary };
+  return { message, after: await said("after"), memory: await said("full"), again: await said("again"), diary };
+}
+
+/** What each end without a panic's words is taken for; an answer in between, so that it is not given up. */
+export async function traps(...responses) {
+  const { client, diary, said } = open();
+  await client.load();
+  const kinds = [];
+  for (const response of responses) kinds.push((await said(response)).kind, await said("after"));
+  const message = await client.score({ ...TASK, response: "bounds" }).catch(({ message }) => message);
+  return { kinds, message, lost: diary.filter((line) => line.startsWith("lost")).length };
 }
 
 export async function terminated() {
