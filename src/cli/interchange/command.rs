@@ -109,11 +109,8 @@ fn run_argilla(args: &ImportArgs, scale: Scale) -> Result<()> {
     let mut output = Unfinished::create(&args.output)?;
     output.write(&text)?;
     output.finish()?;
-    eprintln!(
-        "wrote {} judged rows to {}",
-        found.rows.len(),
-        args.output.display()
-    );
+    let written = found.rows.len();
+    eprintln!("judged rows in {}: {written}", args.output.display());
     if found.unjudged + found.left_out > 0 {
         eprintln!(
             "left out: {} records without a submitted answer, {} answers that were discarded, drafts or empty",
