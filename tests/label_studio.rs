@@ -504,7 +504,7 @@ fn requests_under_a_foreign_name_are_refused() {
         stream.read_to_string(&mut answer).unwrap();
         answer
     });
-    assert!(answer.unwrap().starts_with("HTTP/1.0 421"));
+    assert!(answer.unwrap().lines().next().unwrap().contains(" 421 "));
 }
 
 #[test]
@@ -549,6 +549,23 @@ fn a_name_without_a_password_is_no_protection_and_refused() {
         "x",
     ]);
     assert!(message.contains("--label-studio-password"), "{message}");
+}
+
+#[test]
+fn a_metric_that_nobody_knows_stops_the_start() {
+    let bundle = tiny_bundle().to_str().unwrap();
+    let message = common::failure(&[
+        "serve",
+        "nowhere",
+        "--port",
+        "0",
+        "--label-studio",
+        "--bundle",
+        bundle,
+        "--label-studio-metric",
+        "fairnes",
+    ]);
+    assert!(message.contains("fairness"), "{message}");
 }
 
 #[test]

@@ -238,8 +238,11 @@ impl FromIterator<Line> for Table {
     fn from_iter<T: IntoIterator<Item = Line>>(lines: T) -> Self {
         let mut table = Self::default();
         for line in lines {
-            if let Some(origin) = &line.origin {
-                table.index.insert(origin.key(), table.lines.len());
+            let key = line.origin.as_ref().map(|origin| origin.key());
+            // Files put together by hand may hold an annotation twice: the later line counts.
+            let older = key.and_then(|key| table.index.insert(key, table.lines.len()));
+            if let Some(older) = older {
+                table.lines[older] = None;
             }
             table.lines.push(Some(line));
         }
@@ -435,6 +438,19 @@ mod tests {
         assert_eq!(place.scores(), [3.0, 5.0]);
         std::fs::remove_file(&place.path).unwrap();
         ledger.apply(vec![put(2, "b", 5.0)]).unwrap();
+        assert_eq!(place.scores(), [5.0]);
+    }
+
+    #[test]
+    fn an_annotation_that_stands_twice_keeps_its_later_row() {
+        let place = Place::new();
+        place.open().apply(vec![put(1, "a", 3.0)]).unwrap();
+        let first = place.text();
+        place.open().apply(vec![put(1, "b", 4.0)]).unwrap();
+        std::fs::write(&place.path, first + &place.text()).unwrap();
+        let mut ledger = place.open();
+        assert_eq!(ledger.rows(), 1);
+        ledger.apply(vec![put(1, "c", 5.0)]).unwrap();
         assert_eq!(place.scores(), [5.0]);
     }
 

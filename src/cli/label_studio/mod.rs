@@ -43,6 +43,7 @@ use super::{block_on, model};
 use crate::bundle::MANIFEST;
 use crate::error::Result;
 use crate::scorer::Scorer;
+use crate::text::Task;
 
 /// Requests scored at once: an annotator's next task does not wait for a long list.
 const AT_ONCE: usize = 4;
@@ -168,6 +169,7 @@ impl Backend {
         let (ledger, projects) = (Ledger::open(rows)?, Projects::open(rows)?);
         let scorer = model::scorer(&bundle(page, bundles))?;
         block_on(scorer.warm_up())?;
+        ensure_metric(&scorer, &general)?;
         eprintln!(
             "Label Studio: annotations go into {}, which holds {} rows",
             rows.display(),
@@ -190,6 +192,24 @@ impl Backend {
         let own = locked(&self.projects).get(id);
         Fields::new(label_config, own, self.general.clone())
     }
+}
+
+/// A metric that no task could be scored on is told before the first one.
+fn ensure_metric(scorer: &Scorer, general: &Settings) -> Result<()> {
+    let Some(metric) = &general.metric else {
+        return Ok(());
+    };
+    let task = Task {
+        metric: metric.clone(),
+        definition: general.definition.clone(),
+        user: "?".into(),
+        response: "!".into(),
+        ..Task::default()
+    };
+    let tried = scorer.tokens(&task);
+    tried
+        .map(|_| ())
+        .map_err(|error| error.context("--label-studio-metric"))
 }
 
 fn bundle(page: &Path, bundles: &[PathBuf]) -> BundleArgs {
