@@ -8,7 +8,8 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use touchstone::cli::serve;
 
-use crate::page::{Browser, Page, spawn};
+use crate::browser::Browser;
+use crate::page::{Page, spawn};
 
 /// The host that the examples name.
 const HOST: &str = "https://touchstone.example.org";
