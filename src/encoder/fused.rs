@@ -70,6 +70,8 @@ struct Norm {
 /// Windows on their way through the layers.
 pub(super) struct Run<'a> {
     fused: &'a Fused,
+    /// Where the hidden states go at the end.
+    device: &'a Device,
     /// Layers that have run; before them the norm of the embeddings.
     done: usize,
     /// `[tokens, width]`.
@@ -106,7 +108,12 @@ impl Fused {
     }
 
     /// Looks up the embeddings of `windows`; no layer has run yet.
-    pub(super) fn start(&self, table: &EmbeddingTable, windows: &[&Window]) -> Result<Run<'_>> {
+    pub(super) fn start<'a>(
+        &'a self,
+        table: &EmbeddingTable,
+        windows: &[&Window],
+        device: &'a Device,
+    ) -> Result<Run<'a>> {
         let mut tokens = 0;
         let ranges = windows.iter().map(|window| {
             let first = tokens;
@@ -121,6 +128,7 @@ impl Fused {
         }
         Ok(Run {
             fused: self,
+            device,
             done: 0,
             qkv: vec![0.0; hidden.len() * 3],
             hidden,
@@ -144,7 +152,7 @@ impl Run<'_> {
     }
 
     /// The hidden states, `[windows, longest, width]`, padding rows zero.
-    pub(super) fn hidden(&self, device: &Device) -> Tensor<3> {
+    pub(super) fn hidden(&self) -> Tensor<3> {
         let width = self.fused.width;
         let longest = self.windows.iter().map(ExactSizeIterator::len).max();
         let length = longest.unwrap_or(0).max(1);
@@ -155,7 +163,7 @@ impl Run<'_> {
             rows[..values.len()].copy_from_slice(values);
         }
         let shape = [self.windows.len(), length, width];
-        Tensor::from_data(TensorData::new(padded, shape), device)
+        Tensor::from_data(TensorData::new(padded, shape), self.device)
     }
 
     fn layer(&mut self, layer: &Layer) {

@@ -87,15 +87,17 @@ impl Layers {
         execution: Execution,
         device: &Device,
     ) -> Result<Self> {
-        Ok(match config.stack() {
+        Ok(match (config.stack(), execution) {
             #[cfg(feature = "cpu")]
-            Stack::PostNorm(plan) if execution == Execution::Fused => {
+            (Stack::PostNorm(plan), Execution::Fused) => {
                 Self::Fused(Box::new(Fused::load(&plan, weights)?))
             }
-            Stack::PostNorm(plan) => {
+            (Stack::PostNorm(plan), _) => {
                 Self::PostNorm(Box::new(PostNorm::load(&plan, weights, device)?))
             }
-            Stack::Gemma(config) => Self::Gemma(Box::new(Gemma::load(config, weights, device)?)),
+            (Stack::Gemma(config), _) => {
+                Self::Gemma(Box::new(Gemma::load(config, weights, device)?))
+            }
         })
     }
 }
@@ -145,7 +147,7 @@ impl Encoder {
     pub fn hidden(&self, windows: &[&Window]) -> Result<Tensor<3>> {
         let mut run = self.run(windows)?;
         while run.step() {}
-        Ok(run.hidden(self))
+        Ok(run.hidden())
     }
 
     /// Summed embeddings `[windows, longest, token width]` and what is added to attention logits,

@@ -56,7 +56,13 @@ impl Encoder {
                 (input, layers.steps(bias))
             }
             #[cfg(feature = "cpu")]
-            Layers::Fused(layers) => return Ok(Run::Fused(layers.start(&self.table, windows)?)),
+            Layers::Fused(layers) => {
+                return Ok(Run::Fused(layers.start(
+                    &self.table,
+                    windows,
+                    &self.device,
+                )?));
+            }
         };
         Ok(Run::Tensors {
             hidden: input,
@@ -84,11 +90,11 @@ impl Run<'_> {
     }
 
     /// Hidden states `[windows, longest, token width]`, padding rows undefined.
-    pub(super) fn hidden(self, encoder: &Encoder) -> Tensor<3> {
+    pub(super) fn hidden(self) -> Tensor<3> {
         match self {
             Self::Tensors { hidden, .. } => hidden,
             #[cfg(feature = "cpu")]
-            Self::Fused(run) => run.hidden(&encoder.device),
+            Self::Fused(run) => run.hidden(),
         }
     }
 }
@@ -102,7 +108,7 @@ impl Pass<'_> {
     /// Runs the layers that are left and pools: `[passages, POOLS, width]`, see [`Encoder::pool`].
     pub fn finish(mut self) -> Tensor<3> {
         while self.step() {}
-        let hidden = self.run.hidden(self.encoder);
+        let hidden = self.run.hidden();
         self.encoder.read_out(&self.passages, hidden)
     }
 }
