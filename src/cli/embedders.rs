@@ -72,7 +72,8 @@ impl Embedders {
     /// element's, come across origins only with it.
     pub fn allowed(&self, request: &HeaderMap) -> Option<HeaderValue> {
         let origin = request.get(header::ORIGIN)?;
-        let listed = self.0.iter().any(|it| it.as_bytes() == origin.as_bytes());
+        let mut others = self.0.iter().filter(|it| *it != OWN);
+        let listed = others.any(|it| it.as_bytes() == origin.as_bytes());
         listed.then(|| origin.clone())
     }
 
