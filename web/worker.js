@@ -63,7 +63,8 @@ let death = "";
 const queue = new JobQueue(run, post);
 watch(lose);
 self.addEventListener("message", ({ data }) => receive(data));
-navigator.locks?.request(self.name, holdLock);
+// Denied in some frames of other sites: a dead worker is noticed by its silence then.
+navigator.locks?.request(self.name, holdLock).catch(() => {});
 
 /** Never resolves: the lock goes with the worker. */
 function holdLock() {
