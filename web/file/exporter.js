@@ -5,6 +5,7 @@ import { jsonLine, tableHead, tableLine } from "./export.js";
 import { langfuseBody } from "./langfuse.js";
 import { comparison } from "./llm-comparator.js";
 import { taskOf } from "./task.js";
+import { NotExported } from "./tools.js";
 
 /**
  * @typedef {import("./session.js").Session} Session
@@ -96,9 +97,17 @@ function lineWriter({ job, results }) {
  */
 function langfuseWriter({ job, results }) {
   const name = names({ job, results });
+  let written = 0;
   return {
-    line: (row, item, outcome) =>
-      "error" in outcome ? "" : `${JSON.stringify(langfuseBody(fieldsOf(row, job.columns), row.n, name(item), outcome))}\n`,
+    line: (row, item, outcome) => {
+      if ("error" in outcome) return "";
+      written++;
+      return `${JSON.stringify(langfuseBody(fieldsOf(row, job.columns), row.n, name(item), outcome))}\n`;
+    },
+    tail: () => {
+      if (written === 0) throw new NotExported("nothing", {});
+      return "";
+    },
   };
 }
 

@@ -28,6 +28,7 @@ const VERDICTS = { ahead: "B is ahead", behind: "A is ahead", within: "no", unsu
  * @returns {{ document: object, alone: number }} `alone`: entries without a partner, which are left out
  */
 export function comparison(entries, source) {
+  if (entries.length === 0) throw new NotExported("nothing", {});
   const models = modelsOf(entries);
   const pairs = pairsOf(entries, models[0]);
   if (pairs.length === 0) throw new NotExported("pairs", { a: models[0], b: models[1] });
