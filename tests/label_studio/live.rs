@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use self::companion::Companion;
 use self::studio::Studio;
+use crate::browser::Browser;
 use crate::page::Page;
 use crate::{CONFIG, common};
 
@@ -183,7 +184,7 @@ async fn annotations_become_rows(project: &Project<'_>, companion: &Companion) {
 }
 
 async fn the_annotator_sees_and_corrects(project: &Project<'_>, companion: &Companion) {
-    let page = Page::open_router(axum::Router::new(), &[]).await;
+    let page = Page::start(&Browser::default(), &project.studio.address).await;
     let goto = async |path: &str| {
         let address = format!("{}{path}", project.studio.address);
         page.client.goto(&address).await.unwrap();

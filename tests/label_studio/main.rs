@@ -1,5 +1,8 @@
 //! The companion as Label Studio's machine learning backend: every request and every refusal.
 
+#[path = "../browser/browser.rs"]
+#[allow(dead_code, reason = "the browser tests use all of it")]
+mod browser;
 #[path = "../common/mod.rs"]
 mod common;
 mod live;
