@@ -1,22 +1,19 @@
 //! The companion with a real Label Studio: connected, asked, corrected by API and in Chromium.
 //!
-//! Run by `cargo xtask test-label-studio`, which installs Label Studio and names it in the environment.
+//! Run by `cargo xtask test-label-studio`, which installs Label Studio and names it in the environment;
+//! left out by a plain `cargo test`.
 
-#[path = "../common/mod.rs"]
-mod common;
 mod companion;
-#[path = "../browser/page.rs"]
-#[allow(dead_code, reason = "the browser tests use all of it")]
-mod page;
 mod studio;
 
 use serde_json::{Value, json};
 
-use companion::Companion;
-use page::Page;
-use studio::Studio;
+use self::companion::Companion;
+use self::studio::Studio;
+use crate::browser::Browser;
+use crate::page::Page;
+use crate::{CONFIG, common};
 
-const CONFIG: &str = include_str!("../../examples/label-studio/labeling-config.xml");
 const TASKS: &str = include_str!("../../examples/label-studio/tasks.json");
 
 /// A project with ten tasks, connected to the companion.
@@ -122,6 +119,7 @@ fn given(score: f64) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a real Label Studio: `cargo xtask test-label-studio`"]
 async fn a_project_is_prescored_corrected_and_learned_from() {
     let studio = Studio::start().await;
     let companion = Companion::start();
@@ -186,7 +184,7 @@ async fn annotations_become_rows(project: &Project<'_>, companion: &Companion) {
 }
 
 async fn the_annotator_sees_and_corrects(project: &Project<'_>, companion: &Companion) {
-    let page = Page::open_router(axum::Router::new(), &[]).await;
+    let page = Page::start(&Browser::default(), &project.studio.address).await;
     let goto = async |path: &str| {
         let address = format!("{}{path}", project.studio.address);
         page.client.goto(&address).await.unwrap();

@@ -1,6 +1,14 @@
 //! The companion as Label Studio's machine learning backend: every request and every refusal.
 
+#[path = "../browser/browser.rs"]
+#[allow(dead_code, reason = "the browser tests use all of it")]
+mod browser;
+#[path = "../common/mod.rs"]
 mod common;
+mod live;
+#[path = "../browser/page.rs"]
+#[allow(dead_code, reason = "the browser tests use all of it")]
+mod page;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -10,7 +18,7 @@ use std::process::{Child, Command, Stdio};
 use common::{stdout, tiny_bundle};
 use serde_json::{Value, json};
 
-const CONFIG: &str = include_str!("../examples/label-studio/labeling-config.xml");
+const CONFIG: &str = include_str!("../../examples/label-studio/labeling-config.xml");
 
 /// A companion that serves Label Studio only, and the folder of its rows.
 struct Backend {
