@@ -14,16 +14,21 @@ class Peer:
         self.name, self.command, self.files = name, [str(part) for part in command], files
         # For the thread pools that read a variable: rayon, OpenMP, the BLAS libraries.
         self.variables = {f"{name}_NUM_THREADS": str(threads) for name in ("RAYON", "OMP", "OPENBLAS", "MKL")}
+        self.variables["HF_HUB_OFFLINE"] = "1"
         self.process = self.error = None
-        self.version = ""
+        self.version, self.most_tokens = "", None
 
     def start(self):
         """Starts the process and waits until it is loaded."""
+        self.spawn()
+        ready = self.read()
+        self.version, self.most_tokens = ready["version"], ready.get("most_tokens")
+
+    def spawn(self):
         environment = {**os.environ, **self.variables}
         pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8")
         log = subprocess.DEVNULL if not os.environ.get("PEERS_VERBOSE") else None
         self.process = subprocess.Popen(self.command, env=environment, stderr=log, **pipes)
-        self.version = self.read()["version"]
 
     def read(self):
         line = self.process.stdout.readline()
@@ -45,6 +50,15 @@ class Peer:
         calls = zip(workload["calls"], workload["ids"])
         return sum(self.ask(texts=texts, ids=ids)["ms"] for texts, ids in calls)
 
+    def vectors(self, workload):
+        """The vectors of a workload of one call, asked for a few at a time."""
+        texts, ids = workload["calls"][0], workload["ids"][0]
+        size, found = 1 if self.most_tokens else 8, []
+        for start in range(0, len(texts), size):
+            part = slice(start, start + size)
+            found += self.ask(texts=texts[part], ids=ids[part], vectors=True)["vectors"]
+        return found
+
     def peak_memory(self):
         """Most bytes that were resident, None where the system does not tell."""
         return resident(self.process.pid)
@@ -57,11 +71,15 @@ class Peer:
             self.process.wait()
             self.process = None
 
-    def cold_start(self, text):
-        """Seconds from the start of a fresh process to its first vector."""
+    def starts(self, text):
+        """Seconds to the first vector of a fresh process with an empty and a warm cache, and the bytes of its files."""
+        self.forget()
+        return {"empty": self.first_vector(text), "warm": self.first_vector(text), "bytes": self.bytes()}
+
+    def first_vector(self, text):
         started = time.perf_counter()
         self.start()
-        self.ask(texts=[text], ids=[])
+        self.ask(texts=[text])
         seconds = time.perf_counter() - started
         self.close()
         return seconds
@@ -84,6 +102,17 @@ class Peer:
 
 class BrowserPeer(Peer):
     """A peer in a Chromium of its own, behind `browser.mjs`."""
+
+    def starts(self, text):
+        plain = self.command
+        order = {**json.loads(plain[-1]), "starts": text}
+        try:
+            self.command = [*plain[:-1], json.dumps(order)]
+            self.spawn()
+            return self.read()
+        finally:
+            self.command = plain
+            self.close()
 
     def peak_memory(self):
         return self.ask(memory=True)["bytes"]
@@ -126,7 +155,7 @@ def measure(peers, workloads, rounds, limit):
         for workload in workloads:
             for peer in peers:
                 key = peer.name, workload["name"]
-                if key in spared:
+                if key in spared or largest(workload) > (peer.most_tokens or float("inf")):
                     continue
                 ms = guarded(peer, peer.encode, workload)
                 if ms is None:
@@ -137,3 +166,8 @@ def measure(peers, workloads, rounds, limit):
                 elif number > 0:
                     times.setdefault(key, []).append(ms)
     return times
+
+
+def largest(workload):
+    """Tokens of a workload's largest call."""
+    return max(sum(map(len, call)) for call in workload["ids"])
