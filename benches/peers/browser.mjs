@@ -1,8 +1,8 @@
 // @ts-check
 /**
  * One peer in a Chromium of its own: `node browser.mjs ORDER`. Speaks as native.py does; a request
- * `{ memory: true }` is answered with `{ bytes }`. An order with `starts`, a text, is answered with the seconds
- * from opening a page to the text's first result, and nothing else is done.
+ * `{ memory: true }` is answered with `{ bytes }`. An order with `starts`, a request, is answered with the seconds
+ * from opening a page to the result of that request, and nothing else is done.
  */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createRequire } from "node:module";

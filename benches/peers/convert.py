@@ -10,7 +10,6 @@ import shutil
 import sys
 from pathlib import Path
 
-import numpy as np
 import onnx
 from onnxruntime.quantization import quantize_dynamic
 from onnxruntime.transformers.float16 import convert_float_to_float16
@@ -58,24 +57,14 @@ def write_onnx(weights, folder):
     folder.mkdir(exist_ok=True)
     plain = folder / "model.onnx"
     onnx.save(encoder_model(weights), plain)
-    # Without the 8-bit dot products of newer processors, ONNX Runtime's 8-bit products of unsigned and
-    # signed bytes may overflow; 7 bits cannot, and are what its documentation advises there.
+    # Shapes are not inferred through com.microsoft's operators; all that is quantised is f32.
     unknown = {"DefaultTensorType": onnx.TensorProto.FLOAT}
-    quantize_dynamic(plain, folder / "model_quantized.onnx", reduce_range=not has_dot_products(), extra_options=unknown)
+    quantize_dynamic(plain, folder / "model_quantized.onnx", extra_options=unknown)
     onnx.save(encoder_model(weights, for_gpu=True), folder / "model_gpu.onnx")
     half = convert_float_to_float16(onnx.load(folder / "model_gpu.onnx"), keep_io_types=True, disable_shape_infer=True)
     onnx.save(half, folder / "model_fp16.onnx")
     if weights.q4(WORDS):
         onnx.save(encoder_model(weights, q4=True), folder / "model_q4.onnx")
-
-
-def has_dot_products():
-    """Whether the processor multiplies bytes without overflow: VNNI, or ARM's dot products."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
-    return any(flag in flags for flag in ("avx512_vnni", "avx_vnni", "asimddp"))
 
 
 def write(path, value):

@@ -1,15 +1,10 @@
-"""Writes a bundle's encoder as ONNX files: `python graphs.py BUNDLE FOLDER`.
+"""A bundle's encoder as an ONNX graph.
 
-The graphs use the operators into which ONNX Runtime fuses a BERT (com.microsoft), so that nothing
-is left for it to find; the files are named and laid out as transformers.js expects them.
+It is written with the operators into which ONNX Runtime fuses a BERT (com.microsoft), so that nothing
+is left for its optimiser to find or to miss.
 """
 
-import json
-import sys
-from pathlib import Path
-
 import numpy as np
-import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from weights import BLOCK, WORDS, Weights
@@ -137,3 +132,8 @@ def pairs(values):
     """Signed 4-bit weights as ONNX Runtime packs them: two neighbours a byte, the first one low, plus 8."""
     codes = (values + 8).astype(np.uint8)
     return codes[:, ::2] | codes[:, 1::2] << 4
+
+
+def encoder_model(weights, q4=False, for_gpu=False):
+    """The encoder as an ONNX model, see [`Encoder`]."""
+    return Encoder(weights, q4, "bias" if for_gpu else "multi" if q4 else "fused").model()

@@ -71,15 +71,15 @@ class Peer:
             self.process.wait()
             self.process = None
 
-    def starts(self, text):
+    def starts(self, text, ids):
         """Seconds to the first vector of a fresh process with an empty and a warm cache, and the bytes of its files."""
         self.forget()
-        return {"empty": self.first_vector(text), "warm": self.first_vector(text), "bytes": self.bytes()}
+        return {"empty": self.first_vector(text, ids), "warm": self.first_vector(text, ids), "bytes": self.bytes()}
 
-    def first_vector(self, text):
+    def first_vector(self, text, ids):
         started = time.perf_counter()
         self.start()
-        self.ask(texts=[text])
+        self.ask(texts=[text], ids=[ids])
         seconds = time.perf_counter() - started
         self.close()
         return seconds
@@ -103,9 +103,9 @@ class Peer:
 class BrowserPeer(Peer):
     """A peer in a Chromium of its own, behind `browser.mjs`."""
 
-    def starts(self, text):
+    def starts(self, text, ids):
         plain = self.command
-        order = {**json.loads(plain[-1]), "starts": text}
+        order = {**json.loads(plain[-1]), "starts": {"texts": [text], "ids": [ids]}}
         try:
             self.command = [*plain[:-1], json.dumps(order)]
             self.spawn()

@@ -112,7 +112,7 @@ def half(given, environment, peers, workloads):
     if given.only:
         peers = [peer for peer in peers if any(word in peer.name for word in given.only)]
     answers = workloads[-2]
-    starts = cold_starts(peers, answers["calls"][0][0], 1 if given.quick else 3)
+    starts = cold_starts(peers, answers, 1 if given.quick else 3)
     start_all(peers)
     loaded = {peer.name: guarded(peer, peer.peak_memory) for peer in peers}
     checked = accuracy(environment, given.bundle, peers, answers)
@@ -131,12 +131,12 @@ def half(given, environment, peers, workloads):
     }
 
 
-def cold_starts(peers, text, tries):
+def cold_starts(peers, workload, tries):
     """The best of a few starts of each peer, with an empty cache and with a warm one."""
-    starts = {}
+    starts, text, ids = {}, workload["calls"][0][0], workload["ids"][0][0]
     for _ in range(tries):
         for peer in peers:
-            found = guarded(peer, peer.starts, text)
+            found = guarded(peer, peer.starts, text, ids)
             best = starts.setdefault(peer.name, found)
             if found:
                 for kind in ("empty", "warm"):

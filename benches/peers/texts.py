@@ -16,7 +16,7 @@ BATCHES = [1, 8, 32]
 LENGTHS = [32, 128, 512]
 # Real answers: so many, so many of them one by one, none of fewer characters.
 REAL, ALONE, SHORTEST = 64, 16, 40
-FILLER = " a"
+FILLER = "a"
 
 
 def round_robin(rows):
@@ -35,19 +35,25 @@ def round_robin(rows):
 
 
 def exact(words, tokenizer, tokens):
-    """A text of exactly so many tokens: words while they fit, then the shortest ones."""
-    text = ""
+    """A text of exactly so many tokens: words while they fit, then the shortest ones. Words are tokenized
+    apart from each other, so their counts add up; the rare exception is begun anew."""
+    count = lambda text: len(tokenizer.encode(text).ids)
     while True:
-        longer = f"{text} {next(words)}".strip()
-        if len(tokenizer.encode(PREFIX + longer).ids) > tokens:
-            break
-        text = longer
-    while len(tokenizer.encode(PREFIX + text).ids) < tokens:
-        text += FILLER
-    found = len(tokenizer.encode(PREFIX + text).ids)
-    if found != tokens:
-        raise SystemExit(f"a text came to {found} tokens, expected {tokens}")
-    return text
+        chosen, left = [], tokens - count(PREFIX.strip())
+        while left > 0:
+            word, cost = next(words)
+            chosen.append(word if cost <= left else FILLER)
+            left -= cost if cost <= left else 1
+        text = " ".join(chosen)
+        if count(PREFIX + text) == tokens:
+            return text
+
+
+def counted(answers, tokenizer):
+    """The words of the answers and how many tokens each comes to."""
+    words = [word for answer in answers for word in answer.split()]
+    encodings = tokenizer.encode_batch(words, add_special_tokens=False)
+    return ((word, len(encoding.ids)) for word, encoding in zip(words, encodings))
 
 
 def main():
@@ -57,7 +63,7 @@ def main():
     tokenizer.no_padding()
     with open(rows_file, encoding="utf-8") as file:
         answers = list(islice(round_robin(map(json.loads, file)), 4000))
-    words = (word for answer in answers for word in answer.split())
+    words = counted(answers, tokenizer)
     workloads = [
         (f"{batch} x {length}", [[exact(words, tokenizer, length) for _ in range(batch)]])
         for batch in BATCHES

@@ -19,7 +19,7 @@ function ask(request) {
 async function first(order) {
   if (order.runtime === "touchstone") return score(order);
   await ask({ order });
-  await ask({ texts: [order.starts] });
+  await ask(order.starts);
 }
 
 /**
@@ -32,7 +32,8 @@ async function score({ device, starts }) {
   const client = new ScorerClient({ onLost: () => {}, onRestart: () => {} });
   const { backend } = await client.load({ model: "model/", backend: device });
   if (backend !== device) throw new Error(`asked for ${device}, got ${backend}`);
-  await client.score({ metric: "helpfulness", user: starts, response: starts });
+  const [text] = starts.texts;
+  await client.score({ metric: "helpfulness", user: text, response: text });
 }
 
 Object.assign(window, { ask, first });
