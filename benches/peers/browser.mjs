@@ -20,7 +20,9 @@ const FLAGS = [
   "--disable-sync",
   "--no-first-run",
 ];
-const SOFTWARE = ["--use-webgpu-adapter=swiftshader"];
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|basic render/i;
+/** A page that a long submit has killed may never answer. */
+const DEADLINE = 600_000;
 /** Longer submits end a page on a software adapter. */
 const SOFTWARE_TOKENS = 128;
 
@@ -37,28 +39,39 @@ const server = await serve({
 /** @param {string[]} flags */
 const launch = (flags) => ({ executablePath: order.chromium, args: [...FLAGS, ...flags] });
 
-/** Flags for a software adapter, where no other is there and one is wanted. */
-async function adapterFlags() {
-  if (order.device !== "webgpu") return [];
-  const browser = await chromium.launch(launch([]));
-  const page = await browser.newPage();
-  await page.goto(`${server.url}/bench/page.html`);
-  const found = await page.evaluate(async () => Boolean(await /** @type {any} */ (navigator).gpu?.requestAdapter()));
-  await browser.close();
-  return found ? [] : SOFTWARE;
+/**
+ * What WebGPU runs on, and the flags that bring it up; a software adapter is asked for only where no other is there.
+ *
+ * @returns {Promise<{ flags: string[], adapter: string }>}
+ */
+async function findAdapter() {
+  if (order.device !== "webgpu") return { flags: [], adapter: "" };
+  for (const flags of [[], ["--use-webgpu-adapter=swiftshader"]]) {
+    const browser = await chromium.launch(launch(flags));
+    const page = await browser.newPage();
+    await page.goto(`${server.url}/bench/page.html`);
+    const adapter = await page.evaluate(() => /** @type {any} */ (window).adapter());
+    await browser.close();
+    if (adapter) return { flags, adapter };
+  }
+  throw new Error("Chromium has no WebGPU adapter here");
 }
 
-/** @param {string[]} flags */
-async function answer(flags) {
+/**
+ * @param {string[]} flags
+ * @param {string} adapter
+ */
+async function answer(flags, adapter) {
   const browser = await chromium.launch(launch(flags));
   const page = await browser.newPage();
   await page.goto(`${server.url}/bench/page.html`);
-  const ready = await page.evaluate((order) => /** @type {any} */ (window).ask({ order }), order);
-  write({ ...ready, most_tokens: flags.includes(SOFTWARE[0]) ? SOFTWARE_TOKENS : null });
+  const ready = await within(page.evaluate((order) => /** @type {any} */ (window).ask({ order }), order));
+  const version = adapter ? `${ready.version} on ${adapter}` : ready.version;
+  write({ version, most_tokens: SOFTWARE.test(adapter) ? SOFTWARE_TOKENS : null });
   for await (const line of createInterface({ input: process.stdin })) {
     const request = JSON.parse(line);
     const asked = request.memory ? memory(browser) : page.evaluate((request) => /** @type {any} */ (window).ask(request), request);
-    write(await asked.catch((/** @type {Error} */ error) => ({ error: error.message })));
+    write(await within(asked).catch((/** @type {Error} */ error) => ({ error: error.message })));
   }
   await browser.close();
 }
@@ -111,10 +124,22 @@ async function visit(profile, flags) {
   server.sent();
   const started = performance.now();
   await page.goto(`${server.url}/bench/page.html`);
-  await page.evaluate((order) => /** @type {any} */ (window).first(order), order);
+  await within(page.evaluate((order) => /** @type {any} */ (window).first(order), order));
   const seconds = (performance.now() - started) / 1000;
   await context.close();
   return { seconds, bytes: server.sent() };
+}
+
+/**
+ * @template T
+ * @param {Promise<T>} promise
+ * @returns {Promise<T>}
+ */
+function within(promise) {
+  const late = new Promise((_, reject) => {
+    setTimeout(() => reject(new Error(`no answer within ${DEADLINE / 60_000} minutes`)), DEADLINE).unref();
+  });
+  return Promise.race([promise, /** @type {Promise<never>} */ (late)]);
 }
 
 /** @param {unknown} value */
@@ -123,9 +148,10 @@ function write(value) {
 }
 
 try {
-  const flags = await adapterFlags();
-  await (order.starts ? starts(flags) : answer(flags));
+  const { flags, adapter } = await findAdapter();
+  await (order.starts ? starts(flags) : answer(flags, adapter));
 } catch (error) {
   write({ error: /** @type {Error} */ (error).message });
 }
-server.close();
+// Ends a browser that an error left open, too.
+process.exit();

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -131,6 +132,7 @@ def resident(pid):
 def start_all(peers):
     """Starts every peer; one that cannot start keeps its error and the rest go on."""
     for peer in peers:
+        print(f"starting {peer.name}", file=sys.stderr, flush=True)
         guarded(peer, peer.start)
 
 
@@ -152,6 +154,7 @@ def measure(peers, workloads, rounds, limit):
     up and is not counted; whoever needs more than `limit` seconds in it is spared the others."""
     times, spared = {}, set()
     for number in range(rounds + 1):
+        print(f"round {number} of {rounds}", file=sys.stderr, flush=True)
         for workload in workloads:
             for peer in peers:
                 key = peer.name, workload["name"]

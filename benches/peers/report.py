@@ -2,20 +2,21 @@
 
 from statistics import median
 
-TITLES = {"native": "Native", "browser": "In Chromium"}
+# Title of each half, and what its bytes are.
+TITLES = {"native": ("Native", "MB of files"), "browser": ("In Chromium", "MB sent")}
 
 
 def markdown(result):
     """Everything that was measured."""
     machine = "\n".join(f"| {name} | {value} |" for name, value in result["machine"].items())
     parts = [f"| machine | |\n|---|---|\n{machine}"]
-    for name, title in TITLES.items():
+    for name, (title, fetched) in TITLES.items():
         if name in result:
-            parts += [f"## {title}", *section(result[name])]
+            parts += [f"## {title}", *section(result[name], fetched)]
     return "\n\n".join(parts)
 
 
-def section(half):
+def section(half, fetched):
     """The tables of one half."""
     names = [peer["name"] for peer in half["peers"] if not peer["error"]]
     times = {(entry["peer"], entry["workload"]): entry["ms"] for entry in half["times"]}
@@ -31,7 +32,7 @@ def section(half):
             rows.append([work["name"], *(cell(work["tokens"], ms) if ms else "–" for ms in found)])
         yield f"{title}\n\n" + table(["texts x tokens", *names], rows)
     yield "Accuracy, memory, start\n\n" + table(
-        ["peer", "cosine, least", "cosine, mean", "MB loaded", "MB peak", "MB to fetch", "s, empty cache", "s, warm cache"],
+        ["peer", "cosine, least", "cosine, mean", "MB loaded", "MB peak", fetched, "s, empty cache", "s, warm cache"],
         [[name, *extras(half, name)] for name in names],
     )
 

@@ -24,7 +24,7 @@ const HEADERS = {
 
 /**
  * @param {Record<string, string>} folders by the beginning of the address; longer ones go first
- * @returns {Promise<{ url: string, sent: () => number, close: () => void }>} `sent`: bytes since it was last asked
+ * @returns {Promise<{ url: string, sent: () => number }>} `sent`: bytes since it was last asked
  */
 export async function serve(folders) {
   const mounts = Object.entries(folders).sort(([a], [b]) => b.length - a.length);
@@ -58,5 +58,5 @@ export async function serve(folders) {
     bytes = 0;
     return before;
   };
-  return { url: `http://localhost:${port}`, sent, close: () => void (server.closeAllConnections(), server.close()) };
+  return { url: `http://localhost:${port}`, sent };
 }

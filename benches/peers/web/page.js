@@ -1,5 +1,8 @@
 // @ts-check
-/** What browser.mjs calls: `ask(request)`, answered by a worker, and `first(order)`, from nothing to a first result. */
+/**
+ * What browser.mjs calls: `ask(request)`, answered by a worker; `first(order)`, from nothing to a first result; and
+ * `adapter()`.
+ */
 
 /** @type {Worker | undefined} */
 let worker;
@@ -28,12 +31,20 @@ async function first(order) {
  * @param {any} order
  */
 async function score({ device, starts }) {
+  const [text] = starts.texts;
   const { ScorerClient } = await import(new URL("/page/client.js", location.href).href);
   const client = new ScorerClient({ onLost: () => {}, onRestart: () => {} });
   const { backend } = await client.load({ model: "model/", backend: device });
   if (backend !== device) throw new Error(`asked for ${device}, got ${backend}`);
-  const [text] = starts.texts;
   await client.score({ metric: "helpfulness", user: text, response: text });
 }
 
-Object.assign(window, { ask, first });
+/** The name of the WebGPU adapter, or null. */
+async function adapter() {
+  const found = await /** @type {any} */ (navigator).gpu?.requestAdapter();
+  if (!found) return null;
+  const { vendor, architecture, description } = found.info;
+  return [...new Set([vendor, architecture, description])].filter(Boolean).join(" ") || "an unnamed adapter";
+}
+
+Object.assign(window, { adapter, ask, first });
