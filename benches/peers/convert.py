@@ -53,18 +53,19 @@ def write_checkpoint(weights, bundle, folder):
 
 
 def write_onnx(weights, folder):
-    """The four models, under the names that transformers.js gives them."""
+    """The models, under the names that transformers.js gives them; `model_gpu` is for WebGPU."""
     folder.mkdir(exist_ok=True)
-    plain = folder / "model.onnx"
+    plain, gpu = folder / "model.onnx", folder / "model_gpu.onnx"
     onnx.save(encoder_model(weights), plain)
     # Shapes are not inferred through com.microsoft's operators; all that is quantised is f32.
     unknown = {"DefaultTensorType": onnx.TensorProto.FLOAT}
     quantize_dynamic(plain, folder / "model_quantized.onnx", extra_options=unknown)
-    onnx.save(encoder_model(weights, for_gpu=True), folder / "model_gpu.onnx")
-    half = convert_float_to_float16(onnx.load(folder / "model_gpu.onnx"), keep_io_types=True, disable_shape_infer=True)
-    onnx.save(half, folder / "model_fp16.onnx")
+    onnx.save(encoder_model(weights, for_gpu=True), gpu)
+    half = convert_float_to_float16(onnx.load(gpu), keep_io_types=True, disable_shape_infer=True)
+    onnx.save(half, folder / "model_gpu_fp16.onnx")
     if weights.q4(WORDS):
         onnx.save(encoder_model(weights, q4=True), folder / "model_q4.onnx")
+        onnx.save(encoder_model(weights, q4=True, for_gpu=True), folder / "model_gpu_q4.onnx")
 
 
 def write(path, value):

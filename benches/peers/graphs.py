@@ -10,6 +10,8 @@ from onnx import TensorProto, helper, numpy_helper
 from weights import BLOCK, WORDS, Weights
 
 MICROSOFT = "com.microsoft"
+# Of MatMulNBits: inputs are rounded to 8 bits, its fastest way on a CPU.
+ACCURACY = 4
 
 
 class Graph:
@@ -33,18 +35,17 @@ class Graph:
 
 
 class Encoder:
-    """The graph of an encoder. `q4` keeps its 4-bit blocks as they are."""
+    """The graph of an encoder. `q4` keeps its 4-bit blocks as they are; `for_gpu` gives attention its mask as
+    a bias, the one form that ONNX Runtime's WebGPU kernels take."""
 
-    def __init__(self, weights, q4=False, attention="fused"):
-        self.weights, self.q4, self.attention = weights, q4, attention
+    def __init__(self, weights, q4, for_gpu):
+        self.weights, self.q4, self.for_gpu = weights, q4, for_gpu
         self.config, self.graph = weights.config, Graph()
 
     def model(self):
         """The whole model: ids and mask in, the last layer's token vectors out."""
         graph = self.graph
-        mask = graph.node("Cast", ["attention_mask"], to=TensorProto.INT32)
-        if self.attention == "bias":
-            mask = self.bias()
+        mask = self.bias() if self.for_gpu else graph.node("Cast", ["attention_mask"], to=TensorProto.INT32)
         x = self.embeddings()
         for layer in self.weights.layers():
             x = self.layer(layer, x, mask)
@@ -58,16 +59,18 @@ class Encoder:
         return helper.make_model(whole, opset_imports=opsets, ir_version=8)
 
     def bias(self):
+        """What is added to attention's logits, `[batch, 1, tokens, tokens]`: little where a key is padding."""
         graph = self.graph
         mask = graph.node("Cast", ["attention_mask"], to=TensorProto.FLOAT)
-        mask = graph.node("Unsqueeze", [mask, graph.constant("axes", np.array([1, 2]))])
+        mask = graph.node("Unsqueeze", [mask, graph.constant("inner axes", np.array([1, 2]))])
         mask = graph.node("Sub", [mask, graph.constant("one", np.float32([1]))])
+        # Within f16.
         mask = graph.node("Mul", [mask, graph.constant("far", np.float32([1e4]))])
-        ids = graph.node("Shape", ["input_ids"], start=1)
-        shape = graph.node("Concat", [graph.constant("ones3", np.array([1, 1])), ids, graph.constant("ones1", np.array([1]))], axis=0)
-        return graph.node("Expand", [mask, shape])
+        tokens, one = graph.node("Shape", ["input_ids"], start=1), graph.constant("once", np.array([1]))
+        return graph.node("Expand", [mask, graph.node("Concat", [one, one, tokens, one], axis=0)])
 
     def embeddings(self):
+        """The normalised sum of words, positions and token type 0."""
         graph, offsets = self.graph, self.graph.constant("positions", self.weights.offsets())
         length = graph.node("Shape", ["input_ids"], start=1, end=2)
         zero = graph.constant("zero", np.array([0]))
@@ -95,13 +98,13 @@ class Encoder:
         graph, heads = self.graph, self.config["num_attention_heads"]
         names = [f"{layer}.attention.self.{part}" for part in ("query", "key", "value")]
         bias = graph.constant(f"{layer}.qkv.bias", np.concatenate([self.weights.f32(f"{name}.bias") for name in names]))
-        if self.attention == "fused" and not self.q4:
+        if not self.q4 and not self.for_gpu:
             weight = np.concatenate([self.weights.f32(f"{name}.weight") for name in names]).T
             weight = graph.constant(f"{layer}.qkv.weight", weight)
             return graph.node("Attention", [x, weight, bias, mask], MICROSOFT, num_heads=heads)
         query, key, value = (self.product(name, x) for name in names)
         inputs = [query, key, value, bias]
-        inputs += ["", mask] if self.attention == "bias" else [mask]
+        inputs += ["", mask] if self.for_gpu else [mask]
         return graph.node("MultiHeadAttention", inputs, MICROSOFT, num_heads=heads)
 
     def product(self, name, x):
@@ -112,10 +115,8 @@ class Encoder:
         (rows, columns), scales = packed[0].shape, packed[1].astype(np.float32)
         codes = graph.constant(f"{name}.weight", pairs(packed[0]).reshape(rows, -1, BLOCK // 2))
         scales = graph.constant(f"{name}.scale", scales.reshape(-1))
-        options = dict(K=columns, N=rows, bits=4, block_size=BLOCK, accuracy_level=self.accuracy)
+        options = dict(K=columns, N=rows, bits=4, block_size=BLOCK, accuracy_level=ACCURACY)
         return graph.node("MatMulNBits", [x, codes, scales], MICROSOFT, **options)
-
-    accuracy = 4
 
     def skip(self, x, skip, norm, linear):
         return self.norm("SkipLayerNormalization", [x, skip], f"{norm}.LayerNorm", [self.plain(f"{linear}.bias")], MICROSOFT)
@@ -135,5 +136,5 @@ def pairs(values):
 
 
 def encoder_model(weights, q4=False, for_gpu=False):
-    """The encoder as an ONNX model, see [`Encoder`]."""
-    return Encoder(weights, q4, "bias" if for_gpu else "multi" if q4 else "fused").model()
+    """The encoder as an ONNX model, see `Encoder`."""
+    return Encoder(weights, q4, for_gpu).model()

@@ -36,7 +36,7 @@ async function score({ device, starts }) {
   const client = new ScorerClient({ onLost: () => {}, onRestart: () => {} });
   const { backend } = await client.load({ model: "model/", backend: device });
   if (backend !== device) throw new Error(`asked for ${device}, got ${backend}`);
-  await client.score({ metric: "helpfulness", user: text, response: text });
+  await client.score({ metric: "truthfulness", user: text, response: text });
 }
 
 /** The name of the WebGPU adapter, or null. */

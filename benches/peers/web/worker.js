@@ -14,7 +14,7 @@ const PREFIX = "query: ";
 const MAX_TOKENS = 512;
 const BATCH = 32;
 const ORT = "/modules/onnxruntime-web/dist/";
-/** What transformers.js puts behind `model` for each kind of number. */
+/** What transformers.js puts behind a model's name for each kind of number. */
 const SUFFIXES = { fp32: "", fp16: "_fp16", q8: "_quantized", q4: "_q4" };
 
 /** @type {Record<string, (order: any) => Promise<Runtime>>} */
@@ -75,7 +75,7 @@ async function transformers({ device, dtype, threads }) {
   const build = `${ORT}ort-wasm-simd-threaded.asyncify`;
   Object.assign(env, { allowRemoteModels: false, allowLocalModels: true, localModelPath: "/" });
   Object.assign(env.backends.onnx.wasm, { numThreads: threads, wasmPaths: { mjs: `${build}.mjs`, wasm: `${build}.wasm` } });
-  const extract = await pipeline("feature-extraction", "models", { device, dtype, model_file_name: fileOf(device, dtype) });
+  const extract = await pipeline("feature-extraction", "models", { device, dtype, model_file_name: fileOf(device) });
   const run = async (/** @type {string[]} */ texts) => {
     const found = await extract(texts, { pooling: "mean", normalize: true });
     return found.tolist();
@@ -90,7 +90,7 @@ async function transformers({ device, dtype, threads }) {
 async function onnxruntime({ device, dtype, threads }) {
   const ort = await import(new URL(`${ORT}ort.${device}.min.mjs`, location.href).href);
   Object.assign(ort.env.wasm, { numThreads: threads, wasmPaths: ORT });
-  const file = `/models/onnx/${fileOf(device, dtype)}${SUFFIXES[/** @type {keyof typeof SUFFIXES} */ (dtype)]}.onnx`;
+  const file = `/models/onnx/${fileOf(device)}${SUFFIXES[/** @type {keyof typeof SUFFIXES} */ (dtype)]}.onnx`;
   const session = await ort.InferenceSession.create(file, { executionProviders: [device] });
   const run = async (/** @type {number[][]} */ rows) => {
     const length = Math.max(...rows.map((row) => row.length));
@@ -107,12 +107,9 @@ async function onnxruntime({ device, dtype, threads }) {
   return { version: ort.env.versions.web, embed: (_, ids) => inBatches(ids, run) };
 }
 
-/**
- * @param {string} device
- * @param {string} dtype
- */
-function fileOf(device, dtype) {
-  return device === "webgpu" && dtype === "fp32" ? "model_gpu" : "model";
+/** @param {string} device */
+function fileOf(device) {
+  return device === "webgpu" ? "model_gpu" : "model";
 }
 
 /**
