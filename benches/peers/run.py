@@ -136,6 +136,7 @@ def cold_starts(peers, workload, tries):
     starts, text, ids = {}, workload["calls"][0][0], workload["ids"][0][0]
     for _ in range(tries):
         for peer in peers:
+            print(f"start of {peer.name} with an empty cache and a warm one", file=sys.stderr, flush=True)
             found = guarded(peer, peer.starts, text, ids)
             best = starts.setdefault(peer.name, found)
             if found:
