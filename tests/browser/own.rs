@@ -275,6 +275,8 @@ async fn corrections_adjust_scores_and_one_click_undoes_it() {
     page.click("#insight [data-act=adjust]").await;
 
     page.click("#compare-with").await;
+    let open = "document.querySelector('#compare-b') !== null";
+    page.wait("the comparison is open", 20, open).await;
     page.fill("#compare-b", "My cousin, of course.").await;
     page.click("#compare").await;
     let row = "document.querySelector('tr[data-metric=fairness] .adjusted-star') !== null";
