@@ -221,14 +221,25 @@ fn no_message_is_left_over() {
     }
 }
 
-/// The kinds of error: those of the library and those that the page's code makes itself.
+fn in_web(path: &Path) -> String {
+    let inside = path.strip_prefix(web()).expect("a file of the page");
+    inside.to_string_lossy().into_owned()
+}
+
+/// The kinds of error: those of the library and those that the page's code makes itself. The element
+/// for other pages hands its own to those pages, in English.
 fn kinds_of_error() -> BTreeSet<String> {
     let library = read(&web().join("../src/error.rs"));
     let library = library.lines().filter_map(|line| line.split_once("=> \""));
     let mut kinds: BTreeSet<String> = library
         .filter_map(|(_, rest)| Some(rest.split_once('"')?.0.to_owned()))
         .collect();
-    for path in sources(&web()) {
+    let of_element = |path: &PathBuf| {
+        ["widget", "embed"]
+            .iter()
+            .any(|part| in_web(path).starts_with(part))
+    };
+    for path in sources(&web()).into_iter().filter(|path| !of_element(path)) {
         let code = read(&path);
         for maker in ["new TouchstoneError(", "error: { kind: ", "return { kind: "] {
             let made = code.split(maker).skip(1).map(str::trim_start);
