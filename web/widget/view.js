@@ -19,8 +19,8 @@ import { sheet } from "./style.js";
  * @typedef {{ task: Task, score: TimedScore, loaded: import("../protocol.js").Loaded, secure: boolean }} Shown
  */
 
-/** Kinds of error with a message `shell.advice.<kind>`. */
-const ADVISED = ["network", "hash", "memory", "unsupported", "device", "panic", "worker", "deadline"];
+/** Kinds of error whose message `shell.advice.<kind>` holds without the page's settings. */
+const ADVISED = ["network", "hash", "memory", "unsupported", "panic", "worker"];
 
 export class View {
   #root;
