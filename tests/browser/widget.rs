@@ -188,7 +188,7 @@ async fn elements_share_one_frame_and_survive_being_taken_out() {
         const after = await one.score();
         document.body.replaceChildren(one, two);
         const moved = await two.score();
-        two.setAttribute('response', 'Everybody.');
+        two.setAttribute('response', 'Everybody who has ever asked for it, one after the other.');
         const other = await two.score();
         return { frames: frames(), same: frame === document.querySelector('iframe') && frame.isConnected,
             loads, scores, kept: after === before, moved: typeof moved.score, state: one.shadowRoot.querySelector('.card').dataset.state,
