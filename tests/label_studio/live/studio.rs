@@ -60,7 +60,7 @@ impl Studio {
     }
 
     async fn wait_until_up(&self) {
-        let end = Instant::now() + Duration::from_secs(240);
+        let end = Instant::now() + Duration::from_secs(600);
         while ureq::get(format!("{}/health", self.address))
             .call()
             .is_err()
