@@ -119,7 +119,7 @@ class FileView {
     else if (files.length === 1 && this.#reading) lines.push(this.#app.t("file.queued.behind", { name: files[0].name }));
     this.#drop?.say(lines);
     this.#waiting.push(...files);
-    if (!this.#reading) this.#readAll();
+    if (!this.#reading && this.#waiting.length > 0) this.#readAll();
   }
 
   async #readAll() {
