@@ -125,8 +125,17 @@ fn has(text: &str, parts: &[&str]) {
 #[test]
 fn a_checkpoint_is_fetched_recorded_and_packed_by_its_name() {
     let case = Case::new();
-    let modules = r#"[{"path": ""}, {"path": "1_Pooling"}, {"path": "2_Normalize"}]"#;
-    let files = with(&[("modules.json", modules), ("1_Pooling/config.json", "{}")]);
+    let module = |path, name| json!({ "path": path, "type": format!("sentence_transformers.models.{name}") });
+    let modules = json!([
+        module("", "Transformer"),
+        module("1_Pooling", "Pooling"),
+        module("2_Normalize", "Normalize"),
+    ]);
+    let pooling = json!({ "pooling_mode_mean_tokens": true });
+    let files = with(&[
+        ("modules.json", &modules.to_string()),
+        ("1_Pooling/config.json", &pooling.to_string()),
+    ]);
     let commit = case.hub.commit(NAME, "a", files.clone());
     let card = json!({"license": "apache-2.0"});
     case.hub.state().repositories.get_mut(NAME).unwrap().card = card;
