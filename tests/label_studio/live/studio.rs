@@ -3,7 +3,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::page::variable;
 
@@ -102,7 +102,7 @@ impl Studio {
     }
 
     pub fn get(&self, path: &str) -> Value {
-        self.call("GET", path, &Value::Null)
+        self.call("GET", path, &json!({}))
     }
 }
 
