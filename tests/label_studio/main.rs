@@ -33,31 +33,44 @@ struct Answer {
     body: String,
 }
 
+/// The companion as a backend with this bundle and without a page, on a free port.
+fn serve(bundle: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_touchstone"));
+    command
+        .args(["serve", "nowhere", "--port", "0", "--label-studio"])
+        .arg("--bundle")
+        .arg(bundle);
+    command
+}
+
+/// Starts it; its host and port, as it tells them.
+fn announced(mut command: Command) -> (Child, String) {
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut line).unwrap();
+    let (_, address) = line
+        .split_once("http://")
+        .expect("the address is announced");
+    (child, address.trim().trim_end_matches('/').to_owned())
+}
+
+/// The rows in a file, none where there is no file.
+fn rows_in(file: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let rows = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    rows.collect()
+}
+
 impl Backend {
     fn start(options: &[&str]) -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), options)
     }
 
     fn start_in(folder: tempfile::TempDir, options: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_touchstone"));
-        command.current_dir(folder.path());
-        command.args([
-            "serve",
-            "nowhere",
-            "--port",
-            "0",
-            "--label-studio",
-            "--bundle",
-        ]);
-        command.arg(tiny_bundle()).args(options);
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        out.read_line(&mut line).unwrap();
-        let (_, address) = line
-            .split_once("http://")
-            .expect("the address is announced");
-        let address = address.trim().trim_end_matches('/').to_owned();
+        let mut command = serve(tiny_bundle());
+        command.current_dir(folder.path()).args(options);
+        let (child, address) = announced(command);
         Self {
             child,
             address,
@@ -78,9 +91,7 @@ impl Backend {
     }
 
     fn rows(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.rows_file()).unwrap_or_default();
-        let rows = text.lines().map(|line| serde_json::from_str(line).unwrap());
-        rows.collect()
+        rows_in(&self.rows_file())
     }
 
     fn send(&self, head: &str, body: &[u8]) -> Answer {
@@ -542,37 +553,22 @@ fn basic_authentication_guards_every_request() {
     assert!(!backend.rows_file().exists());
 }
 
+/// What a start with these options fails with.
+fn refused_start(options: &[&str]) -> String {
+    let bundle = tiny_bundle().to_str().unwrap();
+    let serve = ["serve", "nowhere", "--port", "0", "--label-studio"];
+    common::failure(&[serve.as_slice(), &["--bundle", bundle], options].concat())
+}
+
 #[test]
 fn a_name_without_a_password_is_no_protection_and_refused() {
-    let bundle = tiny_bundle().to_str().unwrap();
-    let message = common::failure(&[
-        "serve",
-        "nowhere",
-        "--port",
-        "0",
-        "--label-studio",
-        "--bundle",
-        bundle,
-        "--label-studio-user",
-        "x",
-    ]);
+    let message = refused_start(&["--label-studio-user", "x"]);
     assert!(message.contains("--label-studio-password"), "{message}");
 }
 
 #[test]
 fn a_metric_that_nobody_knows_stops_the_start() {
-    let bundle = tiny_bundle().to_str().unwrap();
-    let message = common::failure(&[
-        "serve",
-        "nowhere",
-        "--port",
-        "0",
-        "--label-studio",
-        "--bundle",
-        bundle,
-        "--label-studio-metric",
-        "fairnes",
-    ]);
+    let message = refused_start(&["--label-studio-metric", "fairnes"]);
     assert!(message.contains("fairness"), "{message}");
 }
 

@@ -255,8 +255,7 @@ async fn setup(State(backend): State<Arc<Backend>>, request: Request) -> Answer 
 }
 
 async fn versions(State(backend): State<Arc<Backend>>) -> Response {
-    let bundle = &backend.scorer.bundle()[..8];
-    let version = format!("touchstone-{}-{bundle}", env!("CARGO_PKG_VERSION"));
+    let version = predict::model_version(&backend.scorer);
     answer(&json!({ "versions": [version] })).into_response()
 }
 

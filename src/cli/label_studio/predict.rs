@@ -85,8 +85,13 @@ impl Pause for Stop {
 /// the version that `/setup` named, so it changes with the model and with the project's settings.
 pub fn version(scorer: &Scorer, fields: &Fields) -> String {
     let settings = sha256(fields.fingerprint().as_bytes());
+    format!("{}-{}", model_version(scorer), &settings[..6])
+}
+
+/// Release and bundle, whatever a project's settings.
+pub fn model_version(scorer: &Scorer) -> String {
     let (bundle, release) = (scorer.bundle(), env!("CARGO_PKG_VERSION"));
-    format!("touchstone-{release}-{}-{}", &bundle[..8], &settings[..6])
+    format!("touchstone-{release}-{}", &bundle[..8])
 }
 
 /// The prediction of each task, in their order. One that cannot be scored says why, and is kept

@@ -1,13 +1,12 @@
 //! The companion as a backend of Label Studio, guarded by a password.
 
-use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::common;
+use crate::{announced, common, rows_in, serve};
 
 pub const USER: &str = "label-studio";
 pub const PASSWORD: &str = "open sesame";
@@ -23,32 +22,14 @@ pub struct Companion {
 impl Companion {
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_touchstone"));
+        let mut command = serve(common::real_model());
         command
-            .args([
-                "serve",
-                "nowhere",
-                "--port",
-                "0",
-                "--label-studio",
-                "--bundle",
-            ])
-            .arg(common::real_model())
             .args(["--label-studio-user", USER])
             .env("TOUCHSTONE_LABEL_STUDIO_PASSWORD", PASSWORD)
-            .current_dir(folder.path())
-            .stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        out.read_line(&mut line).unwrap();
-        let address = line
-            .split_whitespace()
-            .last()
-            .expect("the address is announced");
-        let address = address.trim_end_matches('/').to_owned();
+            .current_dir(folder.path());
+        let (child, address) = announced(command);
         Self {
-            address,
+            address: format!("http://{address}"),
             child,
             folder,
         }
@@ -59,10 +40,7 @@ impl Companion {
     }
 
     pub fn rows(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.file()).unwrap_or_default();
-        text.lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+        rows_in(&self.file())
     }
 
     /// The row of a task's one annotation, once there is one that `fits`.
