@@ -159,6 +159,7 @@ impl Page {
     }
 
     pub async fn choose_backend(&self, backend: &str) {
+        self.stands().await; // the settings hear of a choice from then on
         let script = format!(
             "const s = document.querySelector('#backend'); s.value = '{backend}';
              s.dispatchEvent(new Event('change', {{ bubbles: true }}));"

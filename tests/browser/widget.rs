@@ -190,10 +190,12 @@ async fn elements_share_one_frame_and_survive_being_taken_out() {
         const moved = await two.score();
         two.setAttribute('response', 'Everybody who has ever asked for it, one after the other.');
         const other = await two.score();
-        return { frames: frames(), same: frame === document.querySelector('iframe') && frame.isConnected,
+        one.src = new URL('./', frame.src).href;
+        const again = await one.score();
+        return { renewed: again !== after, frames: frames(), same: frame === document.querySelector('iframe') && frame.isConnected,
             loads, scores, kept: after === before, moved: typeof moved.score, state: one.shadowRoot.querySelector('.card').dataset.state,
             other: other.receipt.tokens !== moved.receipt.tokens };";
-    let expected = json!({ "frames": 1, "same": true, "loads": 0, "scores": 1, "kept": true,
+    let expected = json!({ "renewed": true, "frames": 1, "same": true, "loads": 0, "scores": 2, "kept": true,
         "moved": "number", "state": "result", "other": true });
     assert_eq!(page.script(story).await, expected);
     page.close().await;
@@ -300,6 +302,8 @@ async fn axe_finds_nothing_in_the_element() {
                  await document.querySelector('touchstone-scorer').explain();"
             );
             page.script(&set).await;
+            let spoken = format!("{CARD}.lang === '{lang}'");
+            page.wait("the language is there", 60, &spoken).await;
             for button in 0..2 {
                 let open = format!(
                     "document.querySelector('touchstone-scorer').shadowRoot.querySelectorAll('.actions button')[{button}].click()"

@@ -37,8 +37,8 @@ export class Component {
   #stay = new AbortController();
   /** Whether the model is being loaded. */
   #starting = false;
-  /** Whether there are words of a language at all. */
-  #spoken = false;
+  /** The language that was asked for and whose words are all here; "" at first. */
+  #spoken = "";
   /** @type {AbortController | null} the score under way */
   #run = null;
   /** @type {Outcome} of the task that is set */
@@ -86,6 +86,8 @@ export class Component {
   set src(src) {
     if (src === this.#src) return;
     this.#src = src;
+    this.#spoken = "";
+    this.#renew(new DOMException("Another source has taken the place of this one.", "AbortError"));
     if (!this.#host) return;
     this.disconnect();
     this.connect();
@@ -213,11 +215,12 @@ export class Component {
 
   async #speak() {
     const wanted = this.#language();
+    if (wanted === this.#spoken) return; // drawing anew would close what the user has opened
     const { language, messages, titles } = await unlessAborted(/** @type {any} */ (this.#host).words(wanted), this.#stay.signal);
     if (wanted !== this.#language()) return;
     const first = FIRST_WORDS[firstLanguage(language)];
     this.#view.speak(new Words(language, { ...first, ...messages }), titles);
-    this.#spoken = true;
+    this.#spoken = wanted;
   }
 
   #language() {
