@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::interchange::command as interchange;
 use super::serve::ServeArgs;
+use super::vocabulary::Vocabulary;
 use super::{embed, eval, fetch, inspect, pack, predict, score, serve};
 use crate::encoder::Precision;
 use crate::error::Result;
@@ -83,6 +84,10 @@ struct PackArgs {
     /// (embeddinggemma-300m: 512, 256, 128); all when left out.
     #[arg(long, value_name = "N")]
     width: Option<usize>,
+    /// File of the token ids that are kept, one a line, ascending: a smaller table and tokenizer for
+    /// encoders with a unigram tokenizer (multilingual-e5-small, XLM-RoBERTa).
+    #[arg(long, value_name = "FILE")]
+    vocabulary: Option<PathBuf>,
 }
 
 pub(crate) fn precision(text: &str) -> std::result::Result<Precision, String> {
@@ -129,12 +134,15 @@ fn run_pack(args: &PackArgs) -> Result<()> {
         .as_deref()
         .map(pack::HeadsFiles::read)
         .transpose()?;
+    let vocabulary = args.vocabulary.as_deref();
+    let vocabulary = vocabulary.map(Vocabulary::read).transpose()?;
     let manifest = pack::pack(
         &fetch::checkpoint(&args.checkpoint)?,
         &pack::PackOptions {
             heads: heads.as_ref(),
             precision: args.precision,
             width: args.width,
+            vocabulary: vocabulary.as_ref(),
         },
         &args.output,
     )?;

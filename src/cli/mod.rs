@@ -24,6 +24,7 @@ pub mod rows;
 mod score;
 pub mod serve;
 mod survey;
+pub mod vocabulary;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -6,6 +6,7 @@ use safetensors::tensor::TensorView;
 
 use super::import::{Stored, read_checkpoint};
 use super::survey::survey;
+use super::vocabulary::Vocabulary;
 use crate::bundle::{
     Bundle, ENCODER, EncoderInfo, FileEntry, HEADS, Licence, MANIFEST, Manifest, TOKENIZER, sha256,
 };
@@ -64,6 +65,8 @@ pub struct PackOptions<'a> {
     pub precision: Precision,
     /// Leading components kept of the encoder's vectors; all when none.
     pub width: Option<usize>,
+    /// Tokens kept of the encoder's; all when none.
+    pub vocabulary: Option<&'a Vocabulary>,
 }
 
 /// Writes the bundle of the checkpoint folder `checkpoint` to `output`.
@@ -75,8 +78,11 @@ pub fn pack(checkpoint: &Path, options: &PackOptions, output: &Path) -> Result<M
     if checkpoint.join(MANIFEST).exists() {
         return repack(checkpoint, options, output);
     }
-    let tokenizer = super::read(&checkpoint.join(TOKENIZER))?;
+    let mut tokenizer = super::read(&checkpoint.join(TOKENIZER))?;
     let mut encoder = read_checkpoint(checkpoint, options.precision)?;
+    if let Some(vocabulary) = options.vocabulary {
+        tokenizer = vocabulary.trim(&tokenizer, &mut encoder)?;
+    }
     shorten(&mut encoder.pipeline, &encoder.config, options.width)?;
     Tokenizer::from_bytes(&tokenizer)?.check_fit(encoder.config.vocab_size())?;
     let info = EncoderInfo {
@@ -104,6 +110,11 @@ fn shorten(pipeline: &mut Pipeline, config: &EncoderConfig, width: Option<usize>
 }
 
 fn repack(folder: &Path, options: &PackOptions, output: &Path) -> Result<Manifest> {
+    if options.vocabulary.is_some() {
+        let message =
+            "a bundle's encoder is taken as it is: give the vocabulary with the checkpoint";
+        return Err(Error::new(ErrorKind::Input, message));
+    }
     let mut bundle = super::model::read_bundle(folder)?;
     let mut manifest = Manifest::new(&bundle.manifest.name, bundle.manifest.encoder.clone());
     manifest.licences.clone_from(&bundle.manifest.licences);

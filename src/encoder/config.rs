@@ -97,6 +97,16 @@ impl EncoderConfig {
         self.table().vocab
     }
 
+    /// Says that the vocabulary table has other rows.
+    pub fn set_vocab_size(&mut self, rows: usize) {
+        match self {
+            Self::Bert(config) => config.vocab_size = rows,
+            Self::DistilBert(config) => config.vocab_size = rows,
+            Self::XlmRoberta(config) => config.bert.vocab_size = rows,
+            Self::Gemma(config) => config.vocab_size = rows,
+        }
+    }
+
     /// The longest window, in tokens.
     pub fn max_tokens(&self) -> usize {
         self.table().max_tokens
