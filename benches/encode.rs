@@ -1,4 +1,4 @@
-//! Speed of the encoder on this machine: `cargo bench --bench encode -- [--bundle DIR] [--json]
+//! Speed of the encoder on this machine: `cargo bench --bench encode -- [--bundle DIR] [--fast] [--json]
 //! [--rounds N] [BATCHxTOKENS]...`.
 //!
 //! Rounds go through all shapes in turn, so that noise of the machine meets each alike.
@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use clap::Parser;
-use touchstone::cli::args::BundleArgs;
+use touchstone::cli::args::RunArgs;
 use touchstone::cli::{block_on, model};
 use touchstone::encoder::Execution;
 use touchstone::scorer::{Embedder, Unpaused};
@@ -17,7 +17,7 @@ use touchstone::tokenizer::{Passage, Window};
 #[derive(Parser)]
 struct Args {
     #[command(flatten)]
-    bundle: BundleArgs,
+    run: RunArgs,
     /// One JSON object a line and shape.
     #[arg(long)]
     json: bool,
@@ -25,7 +25,7 @@ struct Args {
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// burn's operations instead of the fused layers.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "fast")]
     padded: bool,
     /// Shapes, `BATCHxTOKENS`.
     #[arg(default_values = ["1x32", "1x128", "1x512", "8x32", "8x128", "8x512", "32x32", "32x64", "32x128"])]
@@ -37,11 +37,11 @@ struct Args {
 
 fn main() -> touchstone::Result<()> {
     let args = Args::parse();
-    let mut bundle = model::open(&args.bundle)?;
+    let mut bundle = model::open(&args.run.bundle)?;
     let execution = if args.padded {
         Execution::Padded
     } else {
-        Execution::Fused
+        args.run.execution()
     };
     let embedder = Embedder::load(&mut bundle, execution, &Device::flex())?;
     let shapes: Vec<(usize, usize)> = args.shapes.iter().map(|shape| parse(shape)).collect();

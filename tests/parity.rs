@@ -7,10 +7,14 @@ use burn::tensor::Device;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use touchstone::cli::model::read_bundle;
-use touchstone::encoder::{Encoder, EncoderConfig, Execution, POOLS, Pipeline, Pool, Weights};
+use touchstone::cli::pack::{self, PackOptions};
+use touchstone::encoder::{
+    Encoder, EncoderConfig, Execution, POOLS, Pipeline, Pool, Precision, Weights,
+};
 use touchstone::scorer::{Embedder, Unpaused};
 use touchstone::text::Segment;
 use touchstone::tokenizer::{Passage, Tokenizer, Window};
+use touchstone::{Backend, Scorer, Task};
 
 fn numbers(value: &Value) -> Vec<f32> {
     let values = value.as_array().expect("an array").iter();
@@ -131,11 +135,80 @@ fn windows_of_one_passage_are_pooled_by_their_tokens() {
     assert_near(&means(&encoder, &[both])[0], &expected, 1e-5, "two windows");
 }
 
+/// With `--fast` rows have 8 bits: near the reference, not equal to it.
+#[test]
+fn rounded_rows_keep_the_real_encoders_direction() {
+    let reference = common::json("e5-reference.json");
+    let expected = numbers(&reference["ids_only"]["vector"]);
+    let mut bundle = read_bundle(common::real_model()).unwrap();
+    let embedder = Embedder::load(&mut bundle, Execution::Rounded, &Device::flex()).unwrap();
+    assert_eq!(embedder.encoder.arithmetic(), "q4-i8");
+    let passage = passage((0..32).map(|j| 5 + (13 * j) % 5000).collect());
+    let found = touchstone::cli::block_on(embedder.embed(&[&passage], &Unpaused)).unwrap();
+    let cosine: f32 = found.iter().zip(&expected).map(|(a, b)| a * b).sum();
+    assert!(cosine > 0.9995, "{cosine}");
+}
+
+/// On hand-written answers in many languages.
+#[test]
+fn rounded_rows_move_scores_by_a_few_hundredths() {
+    let load = |execution| {
+        let bundle = read_bundle(common::real_model()).unwrap();
+        Scorer::load_as(bundle, Backend::Cpu, execution, &Device::flex()).unwrap()
+    };
+    let (rounded, exact) = (load(Execution::Rounded), load(Execution::Fused));
+    let score = |scorer: &Scorer, task: &Task| {
+        let score = touchstone::cli::block_on(scorer.score(task, &Unpaused)).unwrap();
+        (f64::from(score.score), score.receipt.dtype)
+    };
+    let pairs = include_str!("sense.jsonl").lines().step_by(12);
+    let differences = pairs.map(|pair| {
+        let pair: Value = serde_json::from_str(pair).unwrap();
+        let text = |name: &str| pair[name].as_str().unwrap().to_owned();
+        let task = Task {
+            metric: text("metric_name"),
+            user: text("user_prompt"),
+            response: text("good"),
+            ..Task::default()
+        };
+        let ((rounded, by), (exact, exactly_by)) = (score(&rounded, &task), score(&exact, &task));
+        assert_eq!((by.as_str(), exactly_by.as_str()), ("q4-i8", "f32"));
+        (rounded - exact).abs()
+    });
+    let differences: Vec<f64> = differences.collect();
+    let mean = differences.iter().sum::<f64>() / differences.len() as f64;
+    assert!(differences.len() >= 20 && mean < 0.05, "{differences:?}");
+    assert!(differences.iter().all(|&one| one < 0.15), "{differences:?}");
+}
+
+/// A checkpoint's own weights in 4 bits run fused, rounded and as burn's operations.
+#[test]
+fn weights_packed_in_4_bits_run_every_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = PackOptions {
+        precision: Precision::Q4,
+        ..PackOptions::default()
+    };
+    pack::pack(&common::fixture("tiny-bert"), &options, folder.path()).unwrap();
+    let vectors = |execution| {
+        let mut bundle = read_bundle(folder.path()).unwrap();
+        let embedder = Embedder::load(&mut bundle, execution, &Device::flex()).unwrap();
+        let passages = [3, 17, 64].map(|length| passage((4..4 + length).collect()));
+        let passages: Vec<&Passage> = passages.iter().collect();
+        touchstone::cli::block_on(embedder.embed(&passages, &Unpaused)).unwrap()
+    };
+    let exact = vectors(Execution::Padded);
+    assert_near(&vectors(Execution::Fused), &exact, 1e-4, "fused");
+    let rounded = vectors(Execution::Rounded);
+    assert_near(&rounded, &exact, 0.02, "rounded");
+    assert_ne!(rounded, vectors(Execution::Fused));
+}
+
 #[test]
 fn the_real_encoder_agrees_with_the_reference() {
     let reference = common::json("e5-reference.json");
     let mut bundle = read_bundle(common::real_model()).unwrap();
-    let embedder = Embedder::load(&mut bundle, Execution::Fused, &Device::flex()).unwrap();
+    let embedder = Embedder::load(&mut bundle, Execution::Padded, &Device::flex()).unwrap();
     let embed = |ids: Vec<u32>| {
         let passage = passage(ids);
         touchstone::cli::block_on(embedder.embed(&[&passage], &Unpaused)).unwrap()

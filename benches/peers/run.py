@@ -69,7 +69,9 @@ def native_peers(given, environment):
         return Peer(name, command, given.threads, [*files, *needed])
 
     ours = given.touchstone or build(ROOT)
-    peers = [Peer("touchstone", [ours, bundle], given.threads, [ours, *(bundle / name for name in ENCODER)])]
+    files = [ours, *(bundle / name for name in ENCODER)]
+    peers = [Peer("touchstone", [ours, bundle], given.threads, files),
+             Peer("touchstone-fast", [ours, bundle, "--fast"], given.threads, files)]
     runtime, tokenizer = ["onnxruntime", "numpy", "numpy.libs", "tokenizers"], models / "tokenizer.json"
     for name, file in [("f32", "model.onnx"), ("int8", "model_quantized.onnx"), ("q4", "model_q4.onnx")]:
         if (models / "onnx" / file).exists():

@@ -1,5 +1,5 @@
 //! Touchstone as one of the natively measured: answers the requests that `native.py` describes.
-//! Started by `benches/peers/run.py`; the first argument is the bundle's folder.
+//! Started by `benches/peers/run.py`; the first argument is the bundle's folder, `--fast` may follow.
 
 use std::error::Error;
 use std::io::{BufRead, Write};
@@ -36,7 +36,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         max_windows: 1,
         overlap: 0,
     };
-    let embedder = Embedder::load(&mut bundle, Execution::Fused, &Device::flex())?;
+    let execution = match std::env::args().nth(2).as_deref() {
+        Some("--fast") => Execution::Rounded,
+        _ => Execution::Fused,
+    };
+    let embedder = Embedder::load(&mut bundle, execution, &Device::flex())?;
     answer(&json!({ "version": env!("CARGO_PKG_VERSION") }))?;
     for line in std::io::stdin().lock().lines() {
         let request: Request = serde_json::from_str(&line?)?;

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use burn::tensor::Device;
 use clap::Args;
 
-use super::args::BundleArgs;
+use super::args::RunArgs;
 use super::progress::{bar, batches, over_batches};
 use super::{block_on, model};
-use crate::encoder::Execution;
 use crate::error::{Error, ErrorKind, Result};
 use crate::scorer::{BATCH_TOKENS, Embedder, Unpaused};
 use crate::text::{Layout, Template};
@@ -27,18 +26,18 @@ pub struct EmbedArgs {
     #[arg(long, value_name = "NAME")]
     prompt: Option<String>,
     #[command(flatten)]
-    bundle: BundleArgs,
+    run: RunArgs,
 }
 
 /// Runs the command.
 pub fn run(args: &EmbedArgs) -> Result<()> {
     let text = super::forms::text(super::read(&args.file)?)
         .map_err(|error| error.context(args.file.display()))?;
-    let mut bundle = model::open(&args.bundle)?;
+    let mut bundle = model::open(&args.run.bundle)?;
     let encoder = &bundle.manifest.encoder;
     let max_tokens = encoder.max_tokens();
     let prefix = encoder.pipeline.prompt(args.prompt.as_deref())?.to_owned();
-    let embedder = Embedder::load(&mut bundle, Execution::Fused, &Device::flex())?;
+    let embedder = Embedder::load(&mut bundle, args.run.execution(), &Device::flex())?;
     let template = Template {
         prefix,
         layout: Layout::Separate,

@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::args::BundleArgs;
+use super::args::RunArgs;
 use super::rows::{self, Options, Row};
 use super::{model, pairs, score};
 use crate::bundle::{Bundle, HEADS};
 use crate::error::{Error, ErrorKind, Result};
 use crate::evaluate::{Case, Evaluation};
 use crate::heads::{TRAINING_PROMPTS, prompt_hash};
-use crate::scorer::{Backend, Scorer};
+use crate::scorer::Scorer;
 
 /// Arguments of `touchstone eval`.
 #[derive(Args)]
@@ -28,23 +28,23 @@ pub struct EvalArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    bundle: BundleArgs,
+    run: RunArgs,
 }
 
 /// Runs the command.
 pub fn run(args: &EvalArgs) -> Result<()> {
     if args.pairs {
-        let bundle = model::open(&args.bundle)?;
-        let scorer = Scorer::load(bundle, Backend::Cpu, &burn::tensor::Device::flex())?;
+        let bundle = model::open(&args.run.bundle)?;
+        let scorer = model::load(bundle, &args.run)?;
         return pairs::run(&args.file, &scorer, args.json);
     }
     let found = rows::read(&args.file, &Options::JUDGED)?;
     if let Some(summary) = found.skipped_summary() {
         eprintln!("{summary}");
     }
-    let mut bundle = model::open(&args.bundle)?;
+    let mut bundle = model::open(&args.run.bundle)?;
     let seen = training_prompts(&mut bundle)?;
-    let scorer = Scorer::load(bundle, Backend::Cpu, &burn::tensor::Device::flex())?;
+    let scorer = model::load(bundle, &args.run)?;
     let judged = judge(&scorer, &found.rows)?;
     let (seen, unseen): (Vec<_>, Vec<_>) = judged
         .iter()

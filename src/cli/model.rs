@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 
-use super::args::BundleArgs;
+use super::args::{BundleArgs, RunArgs};
 use super::{fetch, pack};
 use crate::bundle::{Bundle, MANIFEST, Manifest};
 use crate::error::{Error, ErrorKind, Result};
@@ -94,6 +94,14 @@ fn default_bundle() -> Result<PathBuf> {
 ///
 /// # Errors
 /// As [`open`] and [`Scorer::load`].
-pub fn scorer(args: &BundleArgs) -> Result<Scorer> {
-    Scorer::load(open(args)?, Backend::Cpu, &Device::flex())
+pub fn scorer(args: &RunArgs) -> Result<Scorer> {
+    load(open(&args.bundle)?, args)
+}
+
+/// The same of a bundle that is open.
+///
+/// # Errors
+/// As [`Scorer::load`].
+pub fn load(bundle: Bundle, args: &RunArgs) -> Result<Scorer> {
+    Scorer::load_as(bundle, Backend::Cpu, args.execution(), &Device::flex())
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::args::BundleArgs;
+use super::args::RunArgs;
 use super::rows::{self, Options, Row, Rows};
 use super::{model, score};
 use crate::error::{Error, ErrorKind, Result};
@@ -21,7 +21,7 @@ pub struct PredictArgs {
     #[arg(long)]
     no_round: bool,
     #[command(flatten)]
-    bundle: BundleArgs,
+    run: RunArgs,
 }
 
 /// Runs the command.
@@ -29,7 +29,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     // A missing folder is said before the scoring, not after it.
     check_folder(&args.output)?;
     let found = rows::read(&args.file, &Options::PREDICTING)?;
-    let scores = score::score_rows(&model::scorer(&args.bundle)?, &found.rows);
+    let scores = score::score_rows(&model::scorer(&args.run)?, &found.rows);
     let scores = scores
         .into_iter()
         .map(|score| score.map(|score| score.score));

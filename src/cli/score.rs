@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use indicatif::ProgressBar;
 
-use super::args::BundleArgs;
+use super::args::RunArgs;
 use super::interchange::Format;
 use super::output::{Unfinished, Writer};
 use super::progress::{bar, batches, over_batches};
@@ -51,7 +51,7 @@ pub struct ScoreArgs {
     #[arg(long, conflicts_with = "file")]
     profile: bool,
     #[command(flatten)]
-    bundle: BundleArgs,
+    run: RunArgs,
 }
 
 /// Runs the command.
@@ -73,10 +73,10 @@ fn score_one(args: &ScoreArgs) -> Result<()> {
     // What is wrong with the task is said before any model is set up; a bundle of one's own may
     // know other metrics.
     task.validate()?;
-    if args.bundle.bundle.is_none() && args.metric.is_some() {
+    if args.run.bundle.bundle.is_none() && args.metric.is_some() {
         Metric::of_task(&task)?;
     }
-    let scorer = model::scorer(&args.bundle)?;
+    let scorer = model::scorer(&args.run)?;
     match args.explain {
         Some(part) => print_json(&block_on(scorer.explain(&task, part, &Unpaused))?),
         None if args.profile => {
@@ -141,7 +141,7 @@ fn score_file(args: &ScoreArgs, file: &Path, output: &Path) -> Result<()> {
     }
     // What the rows lack for a tool's form, or the folder for the file, is said before the scoring.
     let target = Target::create(args.format, output, &found)?;
-    let scorer = model::scorer(&args.bundle)?;
+    let scorer = model::scorer(&args.run)?;
     let scores = score_rows(&scorer, &found.rows);
     let failed = scores.iter().filter(|score| score.is_err()).count();
     target.write(&found.rows, &scores, file)?;

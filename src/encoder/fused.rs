@@ -3,7 +3,8 @@
 //! The tokens of all windows stand one below the other, `[tokens, width]`, and only attention knows
 //! where a window begins. A layer runs in two phases, each in parallel over blocks of tokens: query,
 //! key and value of every token; then all the rest of a block while it is in the cache. Products and
-//! functions are rten's, which picks the kernels for the CPU at hand.
+//! functions are rten's, which picks the kernels for the CPU at hand; where rows may be rounded,
+//! products with 4-bit weights are [`super::blockwise`]'s.
 
 use std::cell::Cell;
 use std::ops::Range;
@@ -15,6 +16,7 @@ use rten_simd::{SimdOp, SimdUnaryOp};
 use rten_tensor::NdTensorView;
 use rten_vecmath::{Gelu, Normalize, NormalizeOptions, Softmax, Sum, SumSquareSub};
 
+use super::blockwise::{BlockwiseMatrix, Kernel, RowBlock};
 use super::embedding::{EmbeddingTable, NORM};
 use super::post_norm::Plan;
 use super::weights::Weights;
@@ -32,6 +34,8 @@ thread_local! {
     /// Room for a block's intermediate values. Taken, not borrowed: while a product waits for its
     /// own parts, the thread may begin another block.
     static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+    /// The same for a block's rows in 8 bits.
+    static ROWS: Cell<Vec<RowBlock>> = const { Cell::new(Vec::new()) };
 }
 
 /// The fused layers.
@@ -41,6 +45,8 @@ pub(super) struct Fused {
     width: usize,
     heads: usize,
     inner: usize,
+    /// For 4-bit weights and rows of 8 bits, if they are used.
+    kernel: Option<Kernel>,
 }
 
 struct Layer {
@@ -56,8 +62,13 @@ struct Layer {
 /// A matrix product with its bias.
 struct Product {
     inputs: usize,
-    weight: PackedBMatrix<f32>,
+    weight: Weight,
     bias: Vec<f32>,
+}
+
+enum Weight {
+    Plain(PackedBMatrix<f32>),
+    Blockwise(BlockwiseMatrix),
 }
 
 /// A LayerNorm.
@@ -83,10 +94,12 @@ pub(super) struct Run<'a> {
 }
 
 impl Fused {
-    pub(super) fn load(plan: &Plan, weights: &Weights) -> Result<Self> {
+    /// With `rounds`, 4-bit weights take rows of 8 bits.
+    pub(super) fn load(plan: &Plan, weights: &Weights, rounds: bool) -> Result<Self> {
         let norm = |name: &str| Norm::load(name, plan.epsilon, weights);
+        let kernel = (rounds && plan.is_q4(weights)).then(Kernel::detect);
         let layer = |index| {
-            let product = |names: &[String]| Product::load(names, weights);
+            let product = |names: &[String]| Product::load(names, kernel, weights);
             let [qkv, output, up, down] = plan.products(index);
             let [attention_norm, output_norm] = plan.norms(index);
             Ok(Layer {
@@ -104,7 +117,13 @@ impl Fused {
             width: plan.width,
             heads: plan.heads,
             inner: plan.inner,
+            kernel,
         })
+    }
+
+    /// Whether products take rows rounded to 8 bits.
+    pub(super) fn rounds_rows(&self) -> bool {
+        self.kernel.is_some()
     }
 
     /// Looks up the embeddings of `windows`; no layer has run yet.
@@ -174,7 +193,7 @@ impl Run<'_> {
         self.qkv
             .par_chunks_mut(3 * block)
             .zip(self.hidden.par_chunks(block))
-            .for_each(|(qkv, hidden)| layer.qkv.apply(hidden, qkv, 0.0));
+            .for_each(|(qkv, hidden)| layer.qkv.apply(hidden, qkv, false));
         let (fused, qkv, windows) = (self.fused, &self.qkv, &self.windows);
         self.hidden
             .par_chunks_mut(block)
@@ -187,12 +206,12 @@ impl Run<'_> {
                 let context = &mut scratch[..hidden.len()];
                 fused.attend(qkv, windows, &rows, context);
                 // Added to the hidden states where they are.
-                layer.output.apply(context, hidden, 1.0);
+                layer.output.apply(context, hidden, true);
                 layer.attention_norm.apply(hidden);
                 let inner = &mut scratch[..rows.len() * fused.inner];
-                layer.up.apply(hidden, inner, 0.0);
+                layer.up.apply(hidden, inner, false);
                 Gelu {}.map_mut(inner);
-                layer.down.apply(inner, hidden, 1.0);
+                layer.down.apply(inner, hidden, true);
                 layer.output_norm.apply(hidden);
                 SCRATCH.set(scratch);
             });
@@ -258,29 +277,77 @@ impl Fused {
 }
 
 impl Product {
-    /// The named products side by side, see [`Weights::stacked`].
-    fn load(names: &[String], weights: &Weights) -> Result<Self> {
-        let (rows, bias) = weights.stacked(names, true)?;
+    /// The named products side by side, see [`Weights::stacked`]; with a `kernel`, 4-bit weights as
+    /// they are stored.
+    fn load(names: &[String], kernel: Option<Kernel>, weights: &Weights) -> Result<Self> {
+        let mut bias = Vec::new();
+        for name in names {
+            bias.extend(weights.f32(&format!("{name}.bias"))?);
+        }
+        if let Some(kernel) = kernel {
+            let parts = names.iter();
+            let parts = parts.map(|name| weights.quantised(&format!("{name}.weight")));
+            let parts: Option<Vec<_>> = parts.collect::<Result<_>>()?;
+            if let Some(weight) = parts.and_then(|parts| BlockwiseMatrix::pack(&parts, kernel)) {
+                return Ok(Self {
+                    inputs: weight.inputs(),
+                    weight: Weight::Blockwise(weight),
+                    bias,
+                });
+            }
+        }
+        let (rows, _) = weights.stacked(names, false)?;
         let inputs = rows.len() / bias.len();
         let transposed = matrix(&rows, [inputs, bias.len()], [1, inputs]);
-        let weight = GEMM.with(|gemm| gemm.prepack_b(transposed));
         Ok(Self {
             inputs,
-            weight,
+            weight: Weight::Plain(GEMM.with(|gemm| gemm.prepack_b(transposed))),
             bias,
         })
     }
 
-    /// `output = rows x weight + bias + keep x output`.
-    fn apply(&self, rows: &[f32], output: &mut [f32], keep: f32) {
+    /// `output = rows x weight + bias`, added to what `output` holds if `add`.
+    fn apply(&self, rows: &[f32], output: &mut [f32], add: bool) {
+        match &self.weight {
+            Weight::Plain(weight) => self.apply_plain(weight, rows, output, add),
+            Weight::Blockwise(weight) => self.apply_blockwise(weight, rows, output, add),
+        }
+    }
+
+    fn apply_plain(
+        &self,
+        weight: &PackedBMatrix<f32>,
+        rows: &[f32],
+        output: &mut [f32],
+        add: bool,
+    ) {
         let shape = [rows.len() / self.inputs, self.inputs];
         let rows = GemmInputA::Unpacked(matrix(rows, shape, [self.inputs, 1]));
         let options = GemmOptions {
-            beta: keep,
+            beta: if add { 1.0 } else { 0.0 },
             bias: Some(BiasVector::Row(&self.bias)),
             ..GemmOptions::default()
         };
-        multiply((rows, GemmInputB::Packed(&self.weight)), output, options);
+        multiply((rows, GemmInputB::Packed(weight)), output, options);
+    }
+
+    fn apply_blockwise(
+        &self,
+        weight: &BlockwiseMatrix,
+        rows: &[f32],
+        output: &mut [f32],
+        add: bool,
+    ) {
+        let mut blocks = ROWS.take();
+        weight.quantise(rows, &mut blocks);
+        weight.multiply(&blocks, |row, first, products| {
+            let output = &mut output[row * self.bias.len() + first..][..products.len()];
+            let biases = &self.bias[first..];
+            for ((output, product), bias) in output.iter_mut().zip(products).zip(biases) {
+                *output = product + bias + if add { *output } else { 0.0 };
+            }
+        });
+        ROWS.set(blocks);
     }
 }
 

@@ -84,6 +84,15 @@ impl Plan {
         .map(|parts| parts.iter().map(|part| self.part(layer, part)).collect())
     }
 
+    /// Whether the layers can take rows rounded to 8 bits: where the weights of all products are
+    /// stored in 4.
+    #[cfg(feature = "cpu")]
+    pub(super) fn is_q4(&self, weights: &Weights) -> bool {
+        let names = (0..self.layers).flat_map(|layer| self.products(layer));
+        let mut names = names.flatten();
+        self.layers > 0 && names.all(|name| weights.is_q4(&format!("{name}.weight")))
+    }
+
     /// The checkpoint's names of a layer's norms, behind the attention and behind the feed-forward.
     pub(super) fn norms(&self, layer: usize) -> [String; 2] {
         [self.names.attention_norm, self.names.output_norm].map(|norm| self.part(layer, norm))

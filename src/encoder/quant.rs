@@ -76,6 +76,34 @@ impl Quantised {
         }
     }
 
+    /// Rounds `values` to 4 bits, each block scaled so that its largest magnitude becomes -8, as
+    /// llama.cpp's `Q4_0` does.
+    pub fn q4(values: &[f32], columns: usize) -> Self {
+        let (blocks, _) = values.as_chunks::<BLOCK>();
+        let (mut codes, mut scales) = (Vec::new(), Vec::new());
+        for block in blocks {
+            let largest = block.iter().copied();
+            let largest = largest.max_by(|a, b| a.abs().total_cmp(&b.abs()));
+            let scale = f16::from_f32(largest.unwrap_or_default() / -8.0);
+            let divisor = if scale == f16::ZERO {
+                1.0
+            } else {
+                scale.to_f32()
+            };
+            scales.push(scale);
+            let code = |value: f32| ((value / divisor).round() + 8.0).clamp(0.0, 15.0) as u8;
+            let (low, high) = block.split_at(BLOCK / 2);
+            let pairs = low.iter().zip(high);
+            codes.extend(pairs.map(|(low, high)| code(*low) | code(*high) << 4));
+        }
+        Self {
+            precision: Precision::Q4,
+            columns,
+            codes,
+            scales,
+        }
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.scales.len() * BLOCK / self.columns
@@ -136,6 +164,19 @@ mod tests {
         };
         let row = matrix.dequantise();
         assert_eq!((row[0], row[16], row[1]), (-4.0, 3.5, 0.0));
+    }
+
+    #[test]
+    fn q4_is_within_a_step_and_keeps_zero_blocks() {
+        let values: Vec<f32> = (0..64)
+            .map(|i| if i < 32 { 0.0 } else { (i as f32).sin() })
+            .collect();
+        let back = Quantised::q4(&values, 64).dequantise();
+        assert!(back[..32].iter().all(|&value| value == 0.0));
+        for (value, back) in values.iter().zip(&back) {
+            // The end of the scale that the largest magnitude does not take is a step short.
+            assert!((value - back).abs() <= 1.0 / 8.0 + 1e-3, "{value} {back}");
+        }
     }
 
     #[test]

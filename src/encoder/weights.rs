@@ -123,6 +123,12 @@ impl<'a> Weights<'a> {
         Ok((rows, biases))
     }
 
+    /// Whether `name` is stored with 4 bits a weight.
+    #[cfg(feature = "cpu")]
+    pub(super) fn is_q4(&self, name: &str) -> bool {
+        matches!(self.quantised_view(name), Some((Precision::Q4, _)))
+    }
+
     /// The packed form of `name`, `None` when it is stored as plain floats.
     ///
     /// # Errors

@@ -29,7 +29,7 @@ use burn::tensor::Device;
 use serde::Serialize;
 
 use crate::bundle::{Bundle, HEADS, Manifest, MapPoint};
-use crate::encoder::Weights;
+use crate::encoder::{Execution, Weights};
 use crate::error::{Error, ErrorKind, Result};
 use crate::heads::{Heads, HeadsInfo, Support};
 use crate::text::Task;
@@ -81,12 +81,25 @@ impl Scorer {
     ///
     /// # Errors
     /// As [`Embedder::load`], [`Bundle::heads_info`] and [`Heads::load`].
-    pub fn load(mut bundle: Bundle, backend: Backend, device: &Device) -> Result<Self> {
+    pub fn load(bundle: Bundle, backend: Backend, device: &Device) -> Result<Self> {
+        Self::load_as(bundle, backend, backend.execution(), device)
+    }
+
+    /// The same with the encoder's layers run as `execution` says.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_as(
+        mut bundle: Bundle,
+        backend: Backend,
+        execution: Execution,
+        device: &Device,
+    ) -> Result<Self> {
         let info = bundle.heads_info()?.clone();
         let bytes = bundle.take(HEADS)?;
         let weights = Weights::from_bytes(HEADS, &bytes)?;
         let heads = Heads::load(&info, &weights, device)?;
-        let embedder = Embedder::load(&mut bundle, backend.execution(), device)?;
+        let embedder = Embedder::load(&mut bundle, execution, device)?;
         if embedder.encoder.width() != info.config.width {
             let message = format!(
                 "the heads expect vectors {} wide, the encoder makes {}",

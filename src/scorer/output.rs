@@ -53,7 +53,7 @@ pub struct Receipt {
     pub bundle: String,
     /// Where it ran.
     pub backend: Backend,
-    /// Type of the arithmetic.
+    /// Type of the encoder's arithmetic, see [`crate::encoder::Encoder::arithmetic`].
     pub dtype: String,
     /// Version of touchstone.
     pub version: String,

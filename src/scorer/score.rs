@@ -153,7 +153,7 @@ impl Scorer {
         Receipt {
             bundle: self.bundle.clone(),
             backend: self.backend,
-            dtype: "f32".into(),
+            dtype: self.embedder.encoder.arithmetic().into(),
             version: env!("CARGO_PKG_VERSION").into(),
             tokens,
         }

@@ -43,14 +43,20 @@ pub fn key(passage: &Passage) -> Key {
 }
 
 impl Cache {
-    /// Opens the cache of the encoder with this hash and output width, making it where there is
-    /// none.
+    /// Opens the cache of the encoder with this hash, arithmetic and output width, making it where
+    /// there is none.
     ///
     /// # Errors
     /// `Io` naming the file.
-    pub fn open(folder: &Path, encoder_sha256: &str, width: usize) -> Result<Self> {
+    pub fn open(
+        folder: &Path,
+        encoder_sha256: &str,
+        arithmetic: &str,
+        width: usize,
+    ) -> Result<Self> {
         create_folder(folder)?;
-        let path = folder.join(format!("{}-{width}.f32", &encoder_sha256[..16]));
+        let encoder = &encoder_sha256[..16];
+        let path = folder.join(format!("{encoder}-{arithmetic}-{width}.f32"));
         let mut options = OpenOptions::new();
         let file = options.read(true).append(true).create(true).open(&path);
         let mut file = file.map_err(|error| io("open", &path, &error))?;
@@ -105,18 +111,18 @@ mod tests {
         let sha = "0123456789abcdef";
         let values = [1.5; POOLS * 2];
         {
-            let mut cache = Cache::open(folder.path(), sha, 2).unwrap();
+            let mut cache = Cache::open(folder.path(), sha, "f32", 2).unwrap();
             cache.insert([1; 16], &values).unwrap();
             cache.insert([2; 16], &values).unwrap();
         }
-        let path = folder.path().join(format!("{sha}-2.f32"));
+        let path = folder.path().join(format!("{sha}-f32-2.f32"));
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() - 3]).unwrap();
-        let mut cache = Cache::open(folder.path(), sha, 2).unwrap();
+        let mut cache = Cache::open(folder.path(), sha, "f32", 2).unwrap();
         assert_eq!(cache.get(&[1; 16]), Some(values.as_slice()));
         assert_eq!(cache.get(&[2; 16]), None);
         cache.insert([2; 16], &values).unwrap();
-        let cache = Cache::open(folder.path(), sha, 2).unwrap();
+        let cache = Cache::open(folder.path(), sha, "f32", 2).unwrap();
         assert_eq!(cache.get(&[2; 16]), Some(values.as_slice()));
     }
 }

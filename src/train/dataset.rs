@@ -231,8 +231,9 @@ impl Dataset {
         encoder_sha256: &str,
         given: Option<&MetricVectors>,
     ) -> Result<Self> {
-        let width = embedder.encoder.width();
-        let mut cache = Cache::open(&cache_folder()?.join("embeddings"), encoder_sha256, width)?;
+        let (arithmetic, width) = (embedder.encoder.arithmetic(), embedder.encoder.width());
+        let folder = cache_folder()?.join("embeddings");
+        let mut cache = Cache::open(&folder, encoder_sha256, arithmetic, width)?;
         let texts = Texts::of(&rows, &embedder.tokenizer, template)?;
         let (metrics, metric_of) = Metrics::of(&rows, given)?;
         let wordings = metrics.passages(&embedder.tokenizer, template)?;

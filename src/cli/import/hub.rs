@@ -41,7 +41,8 @@ pub(super) fn read(folder: &Path, precision: Precision) -> Result<Checkpoint> {
     }
     let quantisation = match precision {
         Precision::F32 => "none, f32",
-        _ => "q8: one signed byte a weight, one f16 scale for each 32 weights of a row",
+        Precision::Q4 => "q4: 4 bits a weight, one f16 scale for each 32 weights of a row",
+        Precision::Q8 => "q8: one signed byte a weight, one f16 scale for each 32 weights of a row",
     };
     Ok(Checkpoint {
         config,

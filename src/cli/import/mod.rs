@@ -28,8 +28,8 @@ pub struct Checkpoint {
 }
 
 /// Reads a checkpoint folder: a transformer or sentence encoder as the hub has them, or
-/// [`PACKED`]. Matrices of true f32 or f16 sources are rounded to `precision`
-/// ([`Precision::Q8`] or [`Precision::F32`]); 4-bit sources pass through unchanged.
+/// [`PACKED`]. Matrices of true f32 or f16 sources are rounded to `precision`; 4-bit sources pass
+/// through unchanged.
 ///
 /// # Errors
 /// `Io`, `Format`, `Shape` and `Unsupported` for files that are missing or not what they should be.

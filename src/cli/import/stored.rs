@@ -41,13 +41,14 @@ impl Stored {
         }
     }
 
-    /// A matrix `[rows, columns]` at [`Precision::F32`], or rounded to [`Precision::Q8`] where its
-    /// rows divide into blocks.
+    /// A matrix `[rows, columns]`, rounded to `precision` where its rows divide into blocks.
     pub fn matrix(name: &str, shape: &[usize], values: &[f32], precision: Precision) -> Vec<Self> {
         match shape {
-            [_, columns] if precision == Precision::Q8 && columns.is_multiple_of(BLOCK) => {
-                Self::quantised(name, Quantised::q8(values, *columns)).into()
-            }
+            [_, columns] if columns.is_multiple_of(BLOCK) => match precision {
+                Precision::Q4 => Self::quantised(name, Quantised::q4(values, *columns)).into(),
+                Precision::Q8 => Self::quantised(name, Quantised::q8(values, *columns)).into(),
+                Precision::F32 => vec![Self::f32(name, shape, values)],
+            },
             _ => vec![Self::f32(name, shape, values)],
         }
     }

@@ -38,7 +38,7 @@ use self::fields::{Fields, Role};
 use self::ledger::Ledger;
 use self::predict::Stop;
 use self::settings::{Projects, Settings};
-use super::args::BundleArgs;
+use super::args::{BundleArgs, RunArgs};
 use super::{block_on, model};
 use crate::bundle::MANIFEST;
 use crate::error::Result;
@@ -212,11 +212,14 @@ fn ensure_metric(scorer: &Scorer, general: &Settings) -> Result<()> {
         .map_err(|error| error.context("--label-studio-metric"))
 }
 
-fn bundle(page: &Path, bundles: &[PathBuf]) -> BundleArgs {
+fn bundle(page: &Path, bundles: &[PathBuf]) -> RunArgs {
     let own = page.join("model");
     let own = own.join(MANIFEST).is_file().then_some(own);
-    BundleArgs {
-        bundle: bundles.first().cloned().or(own),
+    RunArgs {
+        bundle: BundleArgs {
+            bundle: bundles.first().cloned().or(own),
+        },
+        fast: false,
     }
 }
 

@@ -21,7 +21,7 @@ use super::random::Random;
 use super::ridge::Ridge;
 use crate::bundle::{Bundle, ENCODER, EncoderInfo, Licence, TOKENIZER, sha256};
 use crate::cli::args::precision;
-use crate::encoder::{Adapters, Execution, Matrix, Precision, Products, Weights};
+use crate::encoder::{Adapters, Encoder, Execution, Matrix, Precision, Products, Weights};
 use crate::error::{Error, ErrorKind, Result};
 use crate::scorer::Embedder;
 use crate::text::{Task, Template};
@@ -208,7 +208,10 @@ impl Tuner<'_> {
         let mut embedder = self.embedder(self.bundle.peek(ENCODER)?)?;
         let texts = Texts::new(&rows, &embedder.tokenizer, &self.short_template())?;
         let width = embedder.encoder.width();
-        let features = texts.features(&embedder, &mut self.cache(self.source(), width)?)?;
+        let features = texts.features(
+            &embedder,
+            &mut self.cache(self.source(), &embedder.encoder)?,
+        )?;
         let targets: Vec<f32> = rows.iter().map(|row| row.score).collect();
         let groups: Vec<usize> = rows.iter().map(|row| row.group).collect();
         let ridge = Ridge::fit(&features, FEATURES * width, &targets, &groups)?;
@@ -239,7 +242,7 @@ impl Tuner<'_> {
     fn features(&self, rows: &[&TuneRow], encoder: &[u8]) -> Result<Vec<f32>> {
         let embedder = self.embedder(encoder)?;
         let texts = Texts::new(rows, &embedder.tokenizer, self.template)?;
-        let mut cache = self.cache(&sha256(encoder), embedder.encoder.width())?;
+        let mut cache = self.cache(&sha256(encoder), &embedder.encoder)?;
         texts.features(&embedder, &mut cache)
     }
 
@@ -252,8 +255,9 @@ impl Tuner<'_> {
         })
     }
 
-    fn cache(&self, encoder_sha256: &str, width: usize) -> Result<Cache> {
-        Cache::open(self.cache, encoder_sha256, width)
+    fn cache(&self, encoder_sha256: &str, encoder: &Encoder) -> Result<Cache> {
+        let (arithmetic, width) = (encoder.arithmetic(), encoder.width());
+        Cache::open(self.cache, encoder_sha256, arithmetic, width)
     }
 
     /// SHA-256 of the encoder tuned from.
