@@ -52,20 +52,25 @@ pub(super) enum Kernel {
     #[cfg(target_arch = "wasm32")]
     Simd128,
     /// Loops: for CPUs without a kernel of their own, and what the others are compared with.
+    #[cfg(not(target_arch = "wasm32"))]
     Plain,
 }
 
 impl Kernel {
     /// The fastest one for the CPU at hand.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(super) fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
-        let best = (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"))
-            .then_some(Self::Avx2);
-        #[cfg(target_arch = "wasm32")]
-        let best = Some(Self::Simd128);
-        #[cfg(not(any(target_arch = "x86_64", target_arch = "wasm32")))]
-        let best = None;
-        best.unwrap_or(Self::Plain)
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            return Self::Avx2;
+        }
+        Self::Plain
+    }
+
+    /// The one for browsers, all of which have the instructions that this build needs.
+    #[cfg(target_arch = "wasm32")]
+    pub(super) fn detect() -> Self {
+        Self::Simd128
     }
 
     fn quantise(self, values: &[f32; BLOCK], block: &mut RowBlock) {
@@ -75,6 +80,7 @@ impl Kernel {
             Self::Avx2 => unsafe { x86::quantise(values, block) },
             #[cfg(target_arch = "wasm32")]
             Self::Simd128 => wasm::quantise(values, block),
+            #[cfg(not(target_arch = "wasm32"))]
             Self::Plain => plain::quantise(values, block),
         }
     }
@@ -86,6 +92,7 @@ impl Kernel {
             Self::Avx2 => unsafe { x86::sums(weights, rows) },
             #[cfg(target_arch = "wasm32")]
             Self::Simd128 => wasm::sums(weights, rows),
+            #[cfg(not(target_arch = "wasm32"))]
             Self::Plain => plain::sums(weights, rows),
         }
     }
@@ -197,6 +204,7 @@ impl WeightBlock {
     }
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 fn largest(values: &[f32; BLOCK]) -> f32 {
     values.iter().fold(0.0, |most, value| most.max(value.abs()))
 }
@@ -210,6 +218,7 @@ fn steps(largest: f32) -> (f32, f32) {
     }
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 mod plain {
     use super::{BLOCK, GROUP, LANES, RowBlock, Sums, WeightBlock, largest, steps};
 
