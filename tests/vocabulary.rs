@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use serde_json::Value;
 use touchstone::cli::model::read_bundle;
+use touchstone::cli::vocabulary::Vocabulary;
 use touchstone::encoder::Execution;
 use touchstone::scorer::{Embedder, Unpaused};
 use touchstone::text::{Layout, Template};
@@ -141,6 +142,12 @@ fn a_list_out_of_order_or_beyond_the_end_is_refused() {
         message.contains("9999") && message.contains("560"),
         "{message}"
     );
+}
+
+#[test]
+fn the_committed_list_is_one() {
+    let list = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/vocabulary/kept.txt");
+    Vocabulary::read(&list).unwrap();
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
+use fantoccini::error::CmdError;
 use fantoccini::{Client, Locator};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
@@ -167,18 +168,28 @@ impl Page {
         self.run(&script).await;
     }
 
-    /// Scrolls the element to the middle, clear of the bar of actions, and clicks it.
+    /// Scrolls the element to the middle, clear of the bar of actions, and clicks it. One that is
+    /// drawn anew meanwhile is looked for again.
     pub async fn click(&self, selector: &str) {
+        for _ in 0..10 {
+            match self.try_click(selector).await {
+                Err(error) if error.is_stale_element_reference() => {}
+                done => return done.unwrap(),
+            }
+        }
+        panic!("{selector} is drawn anew again and again");
+    }
+
+    async fn try_click(&self, selector: &str) -> Result<(), CmdError> {
         let element = self
             .client
             .wait()
             .for_element(Locator::Css(selector))
-            .await
-            .unwrap();
+            .await?;
         let script = "arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })";
         let argument = serde_json::to_value(&element).unwrap();
-        self.client.execute(script, vec![argument]).await.unwrap();
-        element.click().await.unwrap();
+        self.client.execute(script, vec![argument]).await?;
+        element.click().await
     }
 
     pub async fn fill(&self, field: &str, text: &str) {

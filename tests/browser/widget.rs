@@ -190,7 +190,7 @@ async fn elements_share_one_frame_and_survive_being_taken_out() {
         const moved = await two.score();
         two.setAttribute('response', 'Everybody who has ever asked for it, one after the other.');
         const other = await two.score();
-        one.src = new URL('./', frame.src).href;
+        one.setAttribute('src', new URL('./', frame.src).href);
         const again = await one.score();
         return { renewed: again !== after, frames: frames(), same: frame === document.querySelector('iframe') && frame.isConnected,
             loads, scores, kept: after === before, moved: typeof moved.score, state: one.shadowRoot.querySelector('.card').dataset.state,
