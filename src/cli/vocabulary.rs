@@ -94,9 +94,9 @@ impl Vocabulary {
         let kept = self.0.iter().map(|&id| pieces.get(id as usize).cloned());
         let kept: Option<Vec<Value>> = kept.collect();
         let kept = kept.ok_or_else(|| self.unknown(pieces.len()))?;
+        self.renumber(&mut file)?;
         check_cover(pieces, &kept)?;
         file["model"]["vocab"] = kept.into();
-        self.renumber(&mut file)?;
         // Neither belongs to the texts; this library cuts and pads by itself.
         file["padding"] = Value::Null;
         file["truncation"] = Value::Null;
