@@ -208,7 +208,7 @@ fn weights_packed_in_4_bits_run_every_way() {
 fn the_real_encoder_agrees_with_the_reference() {
     let reference = common::json("e5-reference.json");
     let mut bundle = read_bundle(common::real_model()).unwrap();
-    let embedder = Embedder::load(&mut bundle, Execution::Padded, &Device::flex()).unwrap();
+    let embedder = Embedder::load(&mut bundle, Execution::Fused, &Device::flex()).unwrap();
     let embed = |ids: Vec<u32>| {
         let passage = passage(ids);
         touchstone::cli::block_on(embedder.embed(&[&passage], &Unpaused)).unwrap()
