@@ -50,10 +50,14 @@ fn run(arguments: &[String]) -> String {
     common::stdout(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
+fn failure(arguments: &[String]) -> String {
+    common::failure(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
 fn refused(ids: &[usize]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let arguments = pack(folder.path(), ids);
-    let message = common::failure(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    let message = failure(&arguments);
     assert!(!folder.path().join("bundle").exists());
     message
 }
@@ -158,12 +162,12 @@ fn only_unigram_tokenizers_and_checkpoints_are_trimmed() {
         .to_str()
         .unwrap()
         .to_owned();
-    let message = common::failure(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    let message = failure(&arguments);
     assert!(
         message.contains("WordPiece") && message.contains("Unigram"),
         "{message}"
     );
     arguments[1] = common::tiny_bundle().to_str().unwrap().to_owned();
-    let message = common::failure(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    let message = failure(&arguments);
     assert!(message.contains("checkpoint"), "{message}");
 }

@@ -277,13 +277,10 @@ impl Fused {
 }
 
 impl Product {
-    /// The named products side by side, see [`Weights::stacked`]; with a `kernel`, 4-bit weights as
+    /// The named products side by side, see [`Weights::joined`]; with a `kernel`, 4-bit weights as
     /// they are stored.
     fn load(names: &[String], kernel: Option<Kernel>, weights: &Weights) -> Result<Self> {
-        let mut bias = Vec::new();
-        for name in names {
-            bias.extend(weights.f32(&format!("{name}.bias"))?);
-        }
+        let bias = weights.joined(names, "bias")?;
         if let Some(kernel) = kernel {
             let parts = names.iter();
             let parts = parts.map(|name| weights.quantised(&format!("{name}.weight")));
@@ -296,7 +293,7 @@ impl Product {
                 });
             }
         }
-        let (rows, _) = weights.stacked(names, false)?;
+        let rows = weights.joined(names, "weight")?;
         let inputs = rows.len() / bias.len();
         let transposed = matrix(&rows, [inputs, bias.len()], [1, inputs]);
         Ok(Self {

@@ -56,11 +56,7 @@ impl Quantised {
                 .iter()
                 .fold(0.0_f32, |max, value| max.max(value.abs()));
             let scale = f16::from_f32(largest / 127.0);
-            let divisor = if scale == f16::ZERO {
-                1.0
-            } else {
-                scale.to_f32()
-            };
+            let divisor = divisor(scale);
             scales.push(scale);
             codes.extend(
                 block
@@ -85,11 +81,7 @@ impl Quantised {
             let largest = block.iter().copied();
             let largest = largest.max_by(|a, b| a.abs().total_cmp(&b.abs()));
             let scale = f16::from_f32(largest.unwrap_or_default() / -8.0);
-            let divisor = if scale == f16::ZERO {
-                1.0
-            } else {
-                scale.to_f32()
-            };
+            let divisor = divisor(scale);
             scales.push(scale);
             let code = |value: f32| ((value / divisor).round() + 8.0).clamp(0.0, 15.0) as u8;
             let (low, high) = block.split_at(BLOCK / 2);
@@ -134,6 +126,15 @@ impl Quantised {
     }
 }
 
+/// What values are divided by for their codes: a block of zeros has the scale 0.
+fn divisor(scale: f16) -> f32 {
+    if scale == f16::ZERO {
+        1.0
+    } else {
+        scale.to_f32()
+    }
+}
+
 fn unpack_q4(codes: &[u8], scale: f32, values: &mut [f32]) {
     let (low, high) = values.split_at_mut(BLOCK / 2);
     for ((code, low), high) in codes.iter().zip(low).zip(high) {
@@ -166,11 +167,15 @@ mod tests {
         assert_eq!((row[0], row[16], row[1]), (-4.0, 3.5, 0.0));
     }
 
+    fn zeros_and_a_wave() -> Vec<f32> {
+        (0..64)
+            .map(|i| if i < 32 { 0.0 } else { (i as f32).sin() })
+            .collect()
+    }
+
     #[test]
     fn q4_is_within_a_step_and_keeps_zero_blocks() {
-        let values: Vec<f32> = (0..64)
-            .map(|i| if i < 32 { 0.0 } else { (i as f32).sin() })
-            .collect();
+        let values = zeros_and_a_wave();
         let back = Quantised::q4(&values, 64).dequantise();
         assert!(back[..32].iter().all(|&value| value == 0.0));
         for (value, back) in values.iter().zip(&back) {
@@ -181,9 +186,7 @@ mod tests {
 
     #[test]
     fn q8_is_within_half_a_step_and_keeps_zero_blocks() {
-        let values: Vec<f32> = (0..64)
-            .map(|i| if i < 32 { 0.0 } else { (i as f32).sin() })
-            .collect();
+        let values = zeros_and_a_wave();
         let back = Quantised::q8(&values, 64).dequantise();
         assert!(back[..32].iter().all(|&value| value == 0.0));
         for (value, back) in values.iter().zip(&back) {

@@ -113,14 +113,22 @@ impl<'a> Weights<'a> {
     /// # Errors
     /// As [`Self::f32`].
     pub(super) fn stacked(&self, names: &[String], has_bias: bool) -> Result<(Vec<f32>, Vec<f32>)> {
-        let (mut rows, mut biases) = (Vec::new(), Vec::new());
-        for name in names {
-            rows.extend(self.f32(&format!("{name}.weight"))?);
-            if has_bias {
-                biases.extend(self.f32(&format!("{name}.bias"))?);
-            }
-        }
+        let rows = self.joined(names, "weight")?;
+        let biases = if has_bias {
+            self.joined(names, "bias")?
+        } else {
+            Vec::new()
+        };
         Ok((rows, biases))
+    }
+
+    /// The values of this part of each of the named products, one after the other.
+    ///
+    /// # Errors
+    /// As [`Self::f32`].
+    pub(super) fn joined(&self, names: &[String], part: &str) -> Result<Vec<f32>> {
+        let parts = names.iter().map(|name| self.f32(&format!("{name}.{part}")));
+        Ok(parts.collect::<Result<Vec<_>>>()?.concat())
     }
 
     /// Whether `name` is stored with 4 bits a weight.
