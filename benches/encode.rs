@@ -1,11 +1,10 @@
-//! Speed of the encoder on this machine: `cargo bench --bench encode -- [--bundle DIR] [--fast] [--json]
+//! Speed of the encoder on this machine: `cargo bench --bench encode -- [--bundle DIR] [--json]
 //! [--rounds N] [BATCHxTOKENS]...`.
 //!
 //! Rounds go through all shapes in turn, so that noise of the machine meets each alike.
 
 use std::time::Instant;
 
-use burn::tensor::Device;
 use clap::Parser;
 use touchstone::cli::args::RunArgs;
 use touchstone::cli::{block_on, model};
@@ -25,7 +24,7 @@ struct Args {
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// burn's operations instead of the fused layers.
-    #[arg(long, conflicts_with = "fast")]
+    #[arg(long)]
     padded: bool,
     /// Shapes, `BATCHxTOKENS`.
     #[arg(default_values = ["1x32", "1x128", "1x512", "8x32", "8x128", "8x512", "32x32", "32x64", "32x128"])]
@@ -41,9 +40,9 @@ fn main() -> touchstone::Result<()> {
     let execution = if args.padded {
         Execution::Padded
     } else {
-        args.run.execution()
+        args.run.execution()?
     };
-    let embedder = Embedder::load(&mut bundle, execution, &Device::flex())?;
+    let embedder = Embedder::load(&mut bundle, &execution)?;
     let shapes: Vec<(usize, usize)> = args.shapes.iter().map(|shape| parse(shape)).collect();
     let batches: Vec<Vec<Passage>> = shapes
         .iter()

@@ -17,6 +17,8 @@ pub const MANIFEST: &str = "bundle.json";
 pub const ENCODER: &str = "encoder.safetensors";
 /// Name of the tokenizer.
 pub const TOKENIZER: &str = "tokenizer.json";
+/// Name of the tokenizer's pieces, where they are not in [`TOKENIZER`].
+pub const PIECES: &str = "pieces.safetensors";
 /// Name of the heads' weights.
 pub const HEADS: &str = "heads.safetensors";
 
@@ -68,7 +70,7 @@ impl EncoderInfo {
     pub fn load(
         &self,
         weights: &Weights,
-        execution: Execution,
+        execution: &Execution,
         device: &Device,
     ) -> Result<Encoder> {
         Encoder::load(&self.config, &self.pipeline, weights, execution, device)
@@ -268,6 +270,18 @@ impl Bundle {
         let bytes = self.files.get(name).ok_or_else(|| missing(name))?;
         self.manifest.verify(name, bytes)?;
         Ok(bytes)
+    }
+
+    /// Names and bytes of the tokenizer's files, verified.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn tokenizer(&self) -> Result<Vec<(&'static str, Vec<u8>)>> {
+        let names = [TOKENIZER, PIECES].into_iter();
+        let names = names.filter(|name| self.manifest.files.contains_key(*name));
+        names
+            .map(|name| Ok((name, self.peek(name)?.to_vec())))
+            .collect()
     }
 
     /// Verifies every file the manifest names.

@@ -10,9 +10,10 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::bundle::Bundle;
+use crate::encoder::Execution;
 use crate::error::{Error, ErrorKind};
 use crate::metric::Metric;
-use crate::scorer::{Backend, Pause, Score, Scorer};
+use crate::scorer::{Pause, Score, Scorer};
 use crate::text::{Segment, Task};
 
 /// A [`Scorer`] for JavaScript. Rejections are `TouchstoneError`s with `kind` and `message`.
@@ -37,10 +38,8 @@ impl WebScorer {
     /// (`{ [name]: Uint8Array }`, emptied as they are taken). Every byte is verified.
     pub async fn load(manifest: Vec<u8>, files: Object) -> Result<WebScorer, JsValue> {
         let bundle = Bundle::from_bytes(&manifest, take_files(&files)).map_err(to_js)?;
-        let (backend, device) = device().await.map_err(to_js)?;
-        Scorer::load(bundle, backend, &device)
-            .map(Self)
-            .map_err(to_js)
+        let execution = execution().await.map_err(to_js)?;
+        Scorer::load(bundle, &execution).map(Self).map_err(to_js)
     }
 
     /// Scores `{ metric, definition?, system?, user, response }`; resolves to a Score.
@@ -180,25 +179,14 @@ fn own_metrics(own: JsValue) -> Result<Vec<Metric>, JsValue> {
 
 /// The one backend this file was built with.
 #[cfg(feature = "webgpu")]
-async fn device() -> crate::Result<(Backend, burn::tensor::Device)> {
-    let device = burn::tensor::Device::wgpu_options()
-        // Short submits: long ones trip the browser's watchdog on slow adapters.
-        .tasks_max(8)
-        .init_async()
-        .await;
-    let device = device.map_err(|error| {
-        Error::new(
-            ErrorKind::Device,
-            format!("WebGPU could not be started: {error:?}"),
-        )
-    })?;
-    Ok((Backend::WebGpu, device))
+async fn execution() -> crate::Result<Execution> {
+    Ok(Execution::Gpu(crate::encoder::Gpu::request().await?))
 }
 
 /// The one backend this file was built with.
 #[cfg(not(feature = "webgpu"))]
-async fn device() -> crate::Result<(Backend, burn::tensor::Device)> {
-    Ok((Backend::Cpu, burn::tensor::Device::flex()))
+async fn execution() -> crate::Result<Execution> {
+    Ok(Execution::Fused)
 }
 
 fn take_files(files: &Object) -> BTreeMap<String, Vec<u8>> {

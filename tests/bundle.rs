@@ -168,7 +168,7 @@ fn heads_of_another_encoder_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let heads = folder.path().join("heads");
     std::fs::create_dir(&heads).unwrap();
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/default");
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/full");
     for name in ["heads.json", "heads.safetensors"] {
         std::fs::copy(shipped.join(name), heads.join(name)).unwrap();
     }

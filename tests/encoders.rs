@@ -1,13 +1,13 @@
 //! Every architecture, packed from a checkpoint as the hub has it, against `transformers` and
 //! `sentence-transformers`; the fixtures' README says what made each number.
 //!
-//! With the feature `gpu` the same runs on a native wgpu device (a GPU, or Mesa's Vulkan on the
-//! CPU): `cargo xtask test-gpu`.
+//! With the feature `gpu` the same runs on a graphics card too (or Mesa's Vulkan on the CPU):
+//! `cargo xtask test-gpu`.
 
 mod common;
 
-use burn::tensor::{Device, Tensor};
-use serde_json::Value;
+use burn::tensor::Tensor;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use touchstone::cli::{block_on, model, pack};
 use touchstone::encoder::{Execution, POOLS, Pool, Precision};
@@ -26,22 +26,13 @@ const ENCODERS: [&str; 5] = [
 /// In f32; float32 noise of the reference itself is below 2e-5.
 const TOLERANCE: f32 = 1e-4;
 
-#[cfg(not(feature = "gpu"))]
-fn devices() -> Vec<(Device, Execution)> {
+/// How the layers can run here.
+fn executions() -> Vec<Execution> {
     vec![
-        (Device::flex(), Execution::Fused),
-        (Device::flex(), Execution::Padded),
-        (Device::flex(), Execution::Bucketed),
-    ]
-}
-
-#[cfg(feature = "gpu")]
-fn devices() -> Vec<(Device, Execution)> {
-    use burn::tensor::DeviceKind;
-    let device = Device::wgpu(DeviceKind::DefaultDevice);
-    vec![
-        (device.clone(), Execution::Padded),
-        (device, Execution::Bucketed),
+        Execution::Fused,
+        Execution::Padded,
+        #[cfg(feature = "gpu")]
+        Execution::Gpu(block_on(touchstone::encoder::Gpu::request()).expect("a graphics card")),
     ]
 }
 
@@ -54,9 +45,13 @@ impl Packed {
     }
 
     fn shortened(name: &str, width: Option<usize>) -> Self {
+        Self::stored(name, Precision::F32, width)
+    }
+
+    fn stored(name: &str, precision: Precision, width: Option<usize>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = pack::PackOptions {
-            precision: Precision::F32,
+            precision,
             width,
             ..pack::PackOptions::default()
         };
@@ -65,9 +60,9 @@ impl Packed {
         Self(folder, bundle.manifest.encoder.pipeline.max_tokens)
     }
 
-    fn load(&self, execution: Execution, device: &Device) -> Embedder {
+    fn load(&self, execution: &Execution) -> Embedder {
         let mut bundle = model::read_bundle(self.0.path()).unwrap();
-        Embedder::load(&mut bundle, execution, device).unwrap()
+        Embedder::load(&mut bundle, execution).unwrap()
     }
 }
 
@@ -126,7 +121,7 @@ fn embedding(case: &Value) -> Value {
 fn compare_case(embedder: &Embedder, case: &Value, name: &str) {
     let passage = passage(case);
     let width = embedder.encoder.config().hidden_size();
-    let hidden = values(embedder.encoder.hidden(&[&passage.windows[0]]).unwrap());
+    let hidden = values(block_on(embedder.encoder.hidden(&[&passage.windows[0]])).unwrap());
     let tokens = passage.windows[0].ids.len();
     let hidden = &hidden[..tokens * width];
     assert_near(&hidden[..width], &case["first"], TOLERANCE, name);
@@ -147,10 +142,10 @@ fn compare_case(embedder: &Embedder, case: &Value, name: &str) {
 fn every_length_agrees_with_the_reference() {
     for name in ENCODERS {
         let (packed, reference) = (Packed::new(name), reference(name));
-        for (device, execution) in devices() {
-            let embedder = packed.load(execution, &device);
+        for execution in executions() {
+            let embedder = packed.load(&execution);
             for case in list(&reference, "cases") {
-                let what = format!("{name}, {}, {device:?}, {execution:?}", case["name"]);
+                let what = format!("{name}, {}, {execution:?}", case["name"]);
                 compare_case(&embedder, case, &what);
             }
         }
@@ -163,15 +158,15 @@ fn a_padded_batch_agrees_with_the_reference_and_with_the_texts_alone() {
         let (packed, reference) = (Packed::new(name), reference(name));
         let rows = list(&reference["batch"], "rows");
         let passages: Vec<Passage> = rows.iter().map(passage).collect();
-        for (device, execution) in devices() {
-            let embedder = packed.load(execution, &device);
+        for execution in executions() {
+            let embedder = packed.load(&execution);
             let all: Vec<&Passage> = passages.iter().collect();
             let together = block_on(embedder.embed(&all, &Unpaused)).unwrap();
             let width = embedder.encoder.width();
             for ((row, passage), found) in
                 rows.iter().zip(&passages).zip(together.chunks_exact(width))
             {
-                let what = format!("{name}, batch, {device:?}, {execution:?}");
+                let what = format!("{name}, batch, {execution:?}");
                 assert_near(found, &embedding(row), TOLERANCE, &what);
                 let alone = block_on(embedder.embed(&[passage], &Unpaused)).unwrap();
                 let error = found.iter().zip(&alone).map(|(a, b)| (a - b).abs());
@@ -181,11 +176,43 @@ fn a_padded_batch_agrees_with_the_reference_and_with_the_texts_alone() {
     }
 }
 
+/// Weights of 4 and 8 bits are multiplied as they are stored, or as what they stand for.
+#[test]
+fn packed_weights_run_alike_everywhere() {
+    for precision in [Precision::Q4, Precision::Q8] {
+        let packed = Packed::stored("tiny-bert", precision, None);
+        let vectors = |execution: &Execution| {
+            let passages = [3, 17, 64].map(|length| {
+                let ids: Vec<u32> = (4..4 + length).collect();
+                passage(&json!({ "ids": ids }))
+            });
+            let embedder = packed.load(execution);
+            block_on(embedder.embed(&passages.each_ref(), &Unpaused)).unwrap()
+        };
+        let plain = json!(vectors(&Execution::Padded));
+        for execution in executions() {
+            let what = format!("{precision:?}, {execution:?}");
+            assert_near(&vectors(&execution), &plain, TOLERANCE, &what);
+        }
+    }
+}
+
+#[cfg(feature = "gpu")]
+#[test]
+fn the_default_model_scores_on_a_graphics_card_as_on_the_cpu() {
+    use touchstone::scorer::Scorer;
+
+    let gpu = block_on(touchstone::encoder::Gpu::request()).expect("a graphics card");
+    let scorer = Scorer::load(model::built_in().unwrap(), &Execution::Gpu(gpu)).unwrap();
+    let outcome = block_on(scorer.check(&Unpaused)).unwrap();
+    assert!(outcome.worst.unwrap() < 0.002, "{outcome:?}");
+}
+
 #[test]
 fn texts_and_prompts_become_the_references_ids_and_embeddings() {
     for name in ENCODERS {
         let (packed, reference) = (Packed::new(name), reference(name));
-        let embedder = packed.load(Execution::Fused, &Device::flex());
+        let embedder = packed.load(&Execution::Fused);
         let longest = packed.1.unwrap_or(embedder.encoder.config().max_tokens());
         for case in list(&reference, "texts") {
             let text = case["text"].as_str().unwrap();
@@ -216,7 +243,7 @@ fn shortened_embeddings_agree_with_the_reference() {
     for case in normalised {
         let width = case["truncate_dim"].as_u64().unwrap() as usize;
         let packed = Packed::shortened("tiny-gemma", Some(width));
-        let embedder = packed.load(Execution::Fused, &Device::flex());
+        let embedder = packed.load(&Execution::Fused);
         assert_eq!(embedder.encoder.width(), width);
         let found = block_on(embedder.embed(&[&passage(text)], &Unpaused)).unwrap();
         assert_near(&found, &case["embedding"], TOLERANCE, &format!("{width}"));
@@ -228,10 +255,10 @@ fn shortened_embeddings_agree_with_the_reference() {
 #[test]
 fn segments_live_in_the_space_of_whole_texts() {
     let packed = Packed::new("tiny-gemma");
-    let embedder = packed.load(Execution::Fused, &Device::flex());
+    let embedder = packed.load(&Execution::Fused);
     let case = &list(&reference("tiny-gemma"), "cases")[2].clone();
     let mut passage = passage(case);
-    let pools = |passage: &Passage| values(embedder.encoder.pool(&[passage]).unwrap());
+    let pools = |passage: &Passage| values(block_on(embedder.encoder.pool(&[passage])).unwrap());
     let width = embedder.encoder.width();
     let pool = |pools: &[f32], pool: Pool| pools[pool as usize * width..][..width].to_vec();
     let whole = pools(&passage);

@@ -4,12 +4,12 @@ mod common;
 
 use std::cell::Cell;
 
-use burn::tensor::Device;
+use touchstone::encoder::Execution;
 use touchstone::error::{Error, ErrorKind, Result};
 use touchstone::metric::Metric;
 use touchstone::scorer::{MAX_PARTS, Pause, Unpaused};
 use touchstone::text::Segment;
-use touchstone::{Backend, Score, Scorer, Task};
+use touchstone::{Score, Scorer, Task};
 
 use common::{failure, stdout, tiny_bundle};
 
@@ -19,7 +19,7 @@ fn wait<F: Future>(future: F) -> F::Output {
 
 fn scorer() -> Scorer {
     let bundle = touchstone::cli::model::read_bundle(tiny_bundle()).unwrap();
-    Scorer::load(bundle, Backend::Cpu, &Device::flex()).unwrap()
+    Scorer::load(bundle, &Execution::Fused).unwrap()
 }
 
 fn task(metric: &str, response: &str) -> Task {
@@ -239,7 +239,7 @@ fn golden_texts_agree_on_the_machine_that_packed_them() {
 fn a_wrong_golden_score_is_found_and_an_older_bundle_claims_nothing() {
     let mut bundle = touchstone::cli::model::read_bundle(tiny_bundle()).unwrap();
     bundle.manifest.golden[2].score += 0.5;
-    let altered = Scorer::load(bundle, Backend::Cpu, &Device::flex()).unwrap();
+    let altered = Scorer::load(bundle, &Execution::Fused).unwrap();
     let check = wait(altered.check(&Unpaused)).unwrap();
     assert_eq!(check.passed, Some(false));
     assert!((check.worst.unwrap() - 0.5).abs() < 0.01);
@@ -257,7 +257,7 @@ fn a_wrong_golden_score_is_found_and_an_older_bundle_claims_nothing() {
     }
     std::fs::write(old.path().join("bundle.json"), manifest.to_string()).unwrap();
     let bundle = touchstone::cli::model::read_bundle(old.path()).unwrap();
-    let old = Scorer::load(bundle, Backend::Cpu, &Device::flex()).unwrap();
+    let old = Scorer::load(bundle, &Execution::Fused).unwrap();
     assert!(old.map().is_none());
     let check = wait(old.check(&Unpaused)).unwrap();
     assert_eq!(

@@ -4,10 +4,8 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use burn::tensor::Device;
 use serde_json::Value;
 use touchstone::cli::model::read_bundle;
-use touchstone::cli::vocabulary::Vocabulary;
 use touchstone::encoder::Execution;
 use touchstone::scorer::{Embedder, Unpaused};
 use touchstone::text::{Layout, Template};
@@ -64,7 +62,7 @@ fn refused(ids: &[usize]) -> String {
 
 fn embedder(folder: &Path) -> Embedder {
     let mut bundle = read_bundle(folder).unwrap();
-    Embedder::load(&mut bundle, Execution::Fused, &Device::flex()).unwrap()
+    Embedder::load(&mut bundle, &Execution::Fused).unwrap()
 }
 
 fn embed(embedder: &Embedder, text: &str) -> Vec<f32> {
@@ -148,10 +146,23 @@ fn a_list_out_of_order_or_beyond_the_end_is_refused() {
     );
 }
 
+/// The default model's encoder and tokenizer are the checkpoint's with the committed list, byte for
+/// byte.
 #[test]
-fn the_committed_list_is_one() {
-    let list = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/vocabulary/kept.txt");
-    Vocabulary::read(&list).unwrap();
+fn the_default_encoder_is_made_with_the_committed_list() {
+    let list = concat!(env!("CARGO_MANIFEST_DIR"), "/models/vocabulary/kept.txt");
+    let folder = tempfile::tempdir().unwrap();
+    let (from, to) = (common::checkpoint().to_str(), folder.path().to_str());
+    let paths = [from.unwrap(), "--vocabulary", list, "--output", to.unwrap()];
+    common::stdout(&[["pack"].as_slice(), &paths].concat());
+    for name in [
+        "encoder.safetensors",
+        "pieces.safetensors",
+        "tokenizer.json",
+    ] {
+        let read = |folder: &Path| std::fs::read(folder.join(name)).unwrap();
+        assert!(read(folder.path()) == read(common::real_model()), "{name}");
+    }
 }
 
 #[test]

@@ -45,7 +45,6 @@ export const REASONS = Object.freeze({
   "no-adapter": "WebGPU found no graphics adapter, so the CPU runs.",
   "probe-failed": "WebGPU gave no adapter ({detail}), so the CPU runs.",
   software: "WebGPU has only a software adapter here ({adapter}); the CPU is faster.",
-  "no-timestamps": "The WebGPU adapter ({adapter}) lacks timestamp queries, which the scorer needs.",
   "no-device": "The graphics adapter ({adapter}) gave no device ({detail}), so the CPU runs.",
   present: "A graphics adapter with WebGPU is present ({adapter}).",
   "measured-webgpu": "The same texts took {webgpu} ms on WebGPU and {cpu} ms on the CPU here, so WebGPU runs (adapter: {adapter}).",
@@ -84,7 +83,6 @@ export async function chooseBackend(wanted) {
     return { backend: "webgpu", why: reason("webgpu-by-hand", { adapter }), adapter, open: false };
   }
   if (probe.software) return cpu("software", { adapter });
-  if (!probe.timestamps) return cpu("no-timestamps", { adapter });
   const detail = await whyNoDevice();
   if (detail) return cpu("no-device", { adapter, detail });
   return { backend: "webgpu", why: reason("present", { adapter }), adapter, open: true };
@@ -99,7 +97,7 @@ function cpu(why, values = {}) {
   return { backend: "cpu", why: reason(why, values), adapter: values.adapter ?? null, open: false };
 }
 
-/** @returns {Promise<{ missing: import("./protocol.js").Wording } | { name: string, software: boolean, timestamps: boolean }>} */
+/** @returns {Promise<{ missing: import("./protocol.js").Wording } | { name: string, software: boolean }>} */
 async function probeWebGpu() {
   const gpu = /** @type {any} */ (navigator).gpu;
   if (!gpu) return { missing: reason(self.isSecureContext ? "no-webgpu" : "insecure") };
@@ -134,7 +132,6 @@ function describe(adapter) {
   return {
     name: [...new Set(words)].join(" ") || "unnamed",
     software: Boolean(info.isFallbackAdapter ?? adapter.isFallbackAdapter) || SOFTWARE.test(words.join(" ")),
-    timestamps: adapter.features.has("timestamp-query"),
   };
 }
 

@@ -70,8 +70,7 @@ def native_peers(given, environment):
 
     ours = given.touchstone or build(ROOT)
     files = [ours, *(bundle / name for name in ENCODER)]
-    peers = [Peer("touchstone", [ours, bundle], given.threads, files),
-             Peer("touchstone-fast", [ours, bundle, "--fast"], given.threads, files)]
+    peers = [Peer("touchstone", [ours, bundle], given.threads, files)]
     runtime, tokenizer = ["onnxruntime", "numpy", "numpy.libs", "tokenizers"], models / "tokenizer.json"
     for name, file in [("f32", "model.onnx"), ("int8", "model_quantized.onnx"), ("q4", "model_q4.onnx")]:
         if (models / "onnx" / file).exists():

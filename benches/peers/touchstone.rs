@@ -1,12 +1,11 @@
 //! Touchstone as one of the natively measured: answers the requests that `native.py` describes.
-//! Started by `benches/peers/run.py`; the first argument is the bundle's folder, `--fast` may follow.
+//! Started by `benches/peers/run.py`; the argument is the bundle's folder.
 
 use std::error::Error;
 use std::io::{BufRead, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use burn::tensor::Device;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use touchstone::cli::{block_on, model};
@@ -36,11 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         max_windows: 1,
         overlap: 0,
     };
-    let execution = match std::env::args().nth(2).as_deref() {
-        Some("--fast") => Execution::Rounded,
-        _ => Execution::Fused,
-    };
-    let embedder = Embedder::load(&mut bundle, execution, &Device::flex())?;
+    let embedder = Embedder::load(&mut bundle, &Execution::Fused)?;
     answer(&json!({ "version": env!("CARGO_PKG_VERSION") }))?;
     for line in std::io::stdin().lock().lines() {
         let request: Request = serde_json::from_str(&line?)?;

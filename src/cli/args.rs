@@ -10,7 +10,6 @@ use super::vocabulary::Vocabulary;
 use super::{embed, eval, fetch, inspect, pack, predict, score, serve};
 use crate::encoder::{Execution, Precision};
 use crate::error::Result;
-use crate::scorer::Backend;
 
 /// Scores LLM answers on quality and safety metrics, 0 to 10, on this machine alone.
 #[derive(Parser)]
@@ -60,31 +59,36 @@ enum Command {
 /// Which bundle a command uses.
 #[derive(Args, Clone, Debug, Default)]
 pub struct BundleArgs {
-    /// Bundle folder; the default model when left out (fetched and packed on first use).
+    /// Bundle folder; the default model when left out.
     #[arg(long, value_name = "DIR")]
     pub bundle: Option<PathBuf>,
 }
 
-/// Which bundle a command uses, and how exactly it computes.
+/// Which bundle a command uses, and where it computes.
 #[derive(Args, Clone, Debug, Default)]
 pub struct RunArgs {
     /// The bundle.
     #[command(flatten)]
     pub bundle: BundleArgs,
-    /// Round what 4-bit weights are multiplied with to 8 bits: faster on x86 with AVX2; scores move
-    /// by a few hundredths.
+    /// Run the encoder on the graphics card (Vulkan, Metal or DirectX).
+    #[cfg(feature = "gpu")]
     #[arg(long)]
-    pub fast: bool,
+    pub gpu: bool,
 }
 
 impl RunArgs {
     /// How the encoder's layers run.
-    pub fn execution(&self) -> Execution {
-        if self.fast {
-            Execution::Rounded
-        } else {
-            Backend::Cpu.execution()
+    ///
+    /// # Errors
+    /// `Device` when a graphics card is wanted and there is none.
+    pub fn execution(&self) -> Result<Execution> {
+        #[cfg(feature = "gpu")]
+        if self.gpu {
+            let gpu = super::block_on(crate::encoder::Gpu::request())?;
+            eprintln!("running on {}", gpu.name());
+            return Ok(Execution::Gpu(gpu));
         }
+        Ok(Execution::Fused)
     }
 }
 
@@ -93,8 +97,8 @@ impl RunArgs {
 struct PackArgs {
     /// Checkpoint folder: config.json, model.safetensors and tokenizer.json as the hub has them,
     /// or the NAME[@REVISION] that `touchstone fetch` brought; or a bundle, whose encoder is taken
-    /// as it is.
-    checkpoint: PathBuf,
+    /// as it is. The default model when left out.
+    checkpoint: Option<PathBuf>,
     /// Bundle folder to write.
     #[arg(long, value_name = "DIR")]
     output: PathBuf,
@@ -161,16 +165,16 @@ fn run_pack(args: &PackArgs) -> Result<()> {
         .transpose()?;
     let vocabulary = args.vocabulary.as_deref();
     let vocabulary = vocabulary.map(Vocabulary::read).transpose()?;
-    let manifest = pack::pack(
-        &fetch::checkpoint(&args.checkpoint)?,
-        &pack::PackOptions {
-            heads: heads.as_ref(),
-            precision: args.precision,
-            width: args.width,
-            vocabulary: vocabulary.as_ref(),
-        },
-        &args.output,
-    )?;
+    let options = pack::PackOptions {
+        heads: heads.as_ref(),
+        precision: args.precision,
+        width: args.width,
+        vocabulary: vocabulary.as_ref(),
+    };
+    let manifest = match &args.checkpoint {
+        Some(named) => pack::pack(&fetch::checkpoint(named)?, &options, &args.output)?,
+        None => pack::repack(super::model::built_in()?, &options, &args.output)?,
+    };
     for (name, entry) in &manifest.files {
         super::print(format!(
             "{:>12} bytes  {}  {name}",

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use burn::tensor::Device;
 use clap::Args;
 
 use super::args::RunArgs;
@@ -37,7 +36,7 @@ pub fn run(args: &EmbedArgs) -> Result<()> {
     let encoder = &bundle.manifest.encoder;
     let max_tokens = encoder.max_tokens();
     let prefix = encoder.pipeline.prompt(args.prompt.as_deref())?.to_owned();
-    let embedder = Embedder::load(&mut bundle, args.run.execution(), &Device::flex())?;
+    let embedder = Embedder::load(&mut bundle, &args.run.execution()?)?;
     let template = Template {
         prefix,
         layout: Layout::Separate,

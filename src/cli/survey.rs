@@ -1,12 +1,11 @@
 //! What a bundle with heads says of itself: the map of its anchors and its golden texts.
 
-use burn::tensor::Device;
-
 use super::{block_on, map};
 use crate::bundle::{Bundle, Golden, MapPoint};
+use crate::encoder::Execution;
 use crate::error::{Error, ErrorKind, Result};
 use crate::heads::{AnchorKind, HeadsInfo};
-use crate::scorer::{Backend, Scorer, Unpaused};
+use crate::scorer::{Scorer, Unpaused};
 use crate::text::Task;
 
 /// Similarities kept of each golden text.
@@ -17,7 +16,7 @@ const ANCHORS: usize = 3;
 /// # Errors
 /// As [`Scorer::load`] and [`Scorer::score`].
 pub fn survey(bundle: Bundle) -> Result<(Vec<MapPoint>, Vec<Golden>)> {
-    let scorer = Scorer::load(bundle, Backend::Cpu, &Device::flex())?;
+    let scorer = Scorer::load(bundle, &Execution::Fused)?;
     let cosines = block_on(scorer.anchor_likeness())?;
     let map = map::layout(&scorer.info().anchors, &cosines);
     let kept = 100.0 * map::kept(&map, &cosines);

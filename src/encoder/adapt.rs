@@ -195,7 +195,7 @@ mod tests {
             &config(),
             &pipeline,
             &weights,
-            Execution::Padded,
+            &Execution::Padded,
             &Device::flex(),
         )
         .unwrap()
@@ -235,9 +235,9 @@ mod tests {
     }
 
     fn pooled(encoder: &Encoder) -> Tensor<3> {
-        encoder
-            .pool(&passages().iter().collect::<Vec<_>>())
-            .unwrap()
+        let passages = passages();
+        let passages: Vec<&Passage> = passages.iter().collect();
+        crate::cli::block_on(encoder.pool(&passages)).unwrap()
     }
 
     fn values(encoder: &Encoder) -> Vec<f32> {

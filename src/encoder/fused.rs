@@ -3,8 +3,8 @@
 //! The tokens of all windows stand one below the other, `[tokens, width]`, and only attention knows
 //! where a window begins. A layer runs in two phases, each in parallel over blocks of tokens: query,
 //! key and value of every token; then all the rest of a block while it is in the cache. Products and
-//! functions are rten's, which picks the kernels for the CPU at hand; where rows may be rounded,
-//! products with 4-bit weights are [`super::blockwise`]'s.
+//! functions are rten's, which picks the kernels for the CPU at hand; where the CPU has whole-number
+//! instructions for it, products with 4-bit weights are [`super::blockwise`]'s.
 
 use std::cell::Cell;
 use std::ops::Range;
@@ -34,7 +34,7 @@ thread_local! {
     /// Room for a block's intermediate values. Taken, not borrowed: while a product waits for its
     /// own parts, the thread may begin another block.
     static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
-    /// The same for a block's rows in 8 bits.
+    /// The same for a block's rows in 16 bits.
     static ROWS: Cell<Vec<RowBlock>> = const { Cell::new(Vec::new()) };
 }
 
@@ -45,8 +45,6 @@ pub(super) struct Fused {
     width: usize,
     heads: usize,
     inner: usize,
-    /// For 4-bit weights and rows of 8 bits, if they are used.
-    kernel: Option<Kernel>,
 }
 
 struct Layer {
@@ -94,10 +92,9 @@ pub(super) struct Run<'a> {
 }
 
 impl Fused {
-    /// With `rounds`, 4-bit weights take rows of 8 bits.
-    pub(super) fn load(plan: &Plan, weights: &Weights, rounds: bool) -> Result<Self> {
+    pub(super) fn load(plan: &Plan, weights: &Weights) -> Result<Self> {
         let norm = |name: &str| Norm::load(name, plan.epsilon, weights);
-        let kernel = (rounds && plan.is_q4(weights)).then(Kernel::detect);
+        let kernel = Kernel::detect();
         let layer = |index| {
             let product = |names: &[String]| Product::load(names, kernel, weights);
             let [qkv, output, up, down] = plan.products(index);
@@ -117,13 +114,13 @@ impl Fused {
             width: plan.width,
             heads: plan.heads,
             inner: plan.inner,
-            kernel,
         })
     }
 
-    /// Whether products take rows rounded to 8 bits.
-    pub(super) fn rounds_rows(&self) -> bool {
-        self.kernel.is_some()
+    /// Whether there are products in whole numbers.
+    pub(super) fn is_blockwise(&self) -> bool {
+        let is_blockwise = |product: &Product| matches!(product.weight, Weight::Blockwise(_));
+        (self.layers.iter()).any(|layer| is_blockwise(&layer.qkv))
     }
 
     /// Looks up the embeddings of `windows`; no layer has run yet.

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::Step;
 use super::config::{senseless, unsupported};
 use super::embedding::TableLayout;
+#[cfg(feature = "gpu")]
+use super::gpu;
 use super::parts::Parts;
 use super::weights::Weights;
 use crate::error::Result;
@@ -261,6 +263,109 @@ impl GemmaConfig {
     }
 }
 
+#[cfg(feature = "gpu")]
+impl GemmaConfig {
+    /// The layers as a graphics card runs them.
+    pub(super) fn program(&self, weights: &Weights) -> Result<gpu::Program> {
+        use gpu::{Around, Program};
+
+        let mut program = Program::default();
+        let (heads, shared, head) = (
+            self.num_attention_heads,
+            self.num_key_value_heads,
+            self.head_dim,
+        );
+        let width = self.hidden_size;
+        let [hidden, qkv, context, gathered, fed, inner] = [
+            width,
+            (heads + 2 * shared) * head,
+            heads * head,
+            width,
+            width,
+            2 * self.intermediate_size,
+        ]
+        .map(|width| program.scratch(width));
+        let [full, local] = [self.rope_theta, self.rope_local_base_freq]
+            .map(|theta| program.floats(&angles(self.max_position_embeddings, head, theta)));
+        for layer in 0..self.num_hidden_layers {
+            let load = |name: &str| self.gpu_norm(&part(layer, name), weights);
+            let names = |names: &[&str]| -> Vec<String> {
+                names.iter().map(|name| part(layer, name)).collect()
+            };
+            let local_layer = self.layer_types[layer] == "sliding_attention";
+            let around = gpu::Heads {
+                heads,
+                shared,
+                head,
+                scale: self.query_pre_attn_scalar.powf(-0.5),
+                reach: local_layer.then_some(self.sliding_window / 2),
+            };
+            let (input_norm, feed_norm) =
+                (load("input_layernorm")?, load("pre_feedforward_layernorm")?);
+            let normed = |norm| Around {
+                norm: Some(norm),
+                ..Around::NOTHING
+            };
+            let qkv_names = names(&["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]);
+            program.product(weights, &qkv_names, [hidden, qkv], normed(&input_norm))?;
+            let norms = [load("self_attn.q_norm")?, load("self_attn.k_norm")?];
+            let angles = if local_layer { local } else { full };
+            program.rotate(&around, [&norms[0], &norms[1]], angles, qkv);
+            program.attend(&around, [qkv, context]);
+            let output = names(&["self_attn.o_proj"]);
+            program.product(weights, &output, [context, gathered], Around::NOTHING)?;
+            let norm = load("post_attention_layernorm")?;
+            program.normalise(&norm, [gathered, fed], Some(hidden));
+            let gate_up = names(&["mlp.gate_proj", "mlp.up_proj"]);
+            program.product(weights, &gate_up, [fed, inner], normed(&feed_norm))?;
+            let gated = Around {
+                gated: true,
+                ..Around::NOTHING
+            };
+            program.product(
+                weights,
+                &names(&["mlp.down_proj"]),
+                [inner, gathered],
+                gated,
+            )?;
+            let norm = load("post_feedforward_layernorm")?;
+            program.normalise(&norm, [gathered, hidden], Some(fed));
+            program.end_step();
+        }
+        program.normalise(&self.gpu_norm(LAST_NORM, weights)?, [hidden, fed], None);
+        program.end_step();
+        program.pool(fed);
+        Ok(program)
+    }
+
+    /// RMSNorm whose stored gain is one less than the gain.
+    fn gpu_norm(&self, name: &str, weights: &Weights) -> Result<gpu::Norm> {
+        let gain = weights.f32(&format!("{name}.weight"))?;
+        Ok(gpu::Norm {
+            gain: gain.into_iter().map(|gain| gain + 1.0).collect(),
+            shift: Vec::new(),
+            epsilon: self.rms_norm_eps,
+        })
+    }
+}
+
+/// Cosine and sine of each position's angles, `[positions, head / 2, 2]`.
+#[cfg(feature = "gpu")]
+fn angles(positions: usize, head: usize, theta: f64) -> Vec<f32> {
+    let places =
+        (0..positions).flat_map(|position| (0..head / 2).map(move |place| (position, place)));
+    let pairs = places.flat_map(|(position, place)| {
+        let angle = angle(position, place, head, theta);
+        [angle.cos() as f32, angle.sin() as f32]
+    });
+    pairs.collect()
+}
+
+/// By how much a pair of components is turned at a position.
+fn angle(position: usize, place: usize, head: usize, theta: f64) -> f64 {
+    position as f64 * theta.powf(-2.0 * place as f64 / head as f64)
+}
+
 fn part(layer: usize, part: &str) -> String {
     format!("layers.{layer}.{part}")
 }
@@ -404,10 +509,7 @@ fn rotate(heads: Tensor<4>, [cosines, sines]: &[Tensor<4>; 2]) -> Tensor<4> {
 
 /// Cosines and sines of the angles, each `[1, 1, length, head]`.
 fn rotation(length: usize, head: usize, theta: f64, device: &Device) -> [Tensor<4>; 2] {
-    let angle = |index: usize| {
-        let (position, component) = (index / head, index % head % (head / 2));
-        position as f64 * theta.powf(-2.0 * component as f64 / head as f64)
-    };
+    let angle = |index| angle(index / head, index % head % (head / 2), head, theta);
     [f64::cos, f64::sin].map(|of: fn(f64) -> f64| {
         let values = (0..length * head).map(|index| of(angle(index)) as f32);
         let values = TensorData::new(values.collect::<Vec<_>>(), [1, 1, length, head]);

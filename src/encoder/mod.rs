@@ -11,6 +11,8 @@ mod embedding;
 #[cfg(feature = "cpu")]
 mod fused;
 mod gemma;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod parts;
 mod pass;
 mod pipeline;
@@ -26,6 +28,8 @@ pub use bert::BertConfig;
 pub use config::{EncoderConfig, expected_shapes};
 pub use distilbert::DistilBertConfig;
 pub use gemma::GemmaConfig;
+#[cfg(feature = "gpu")]
+pub use gpu::Gpu;
 pub use pass::Pass;
 pub use pipeline::{Activation, DenseConfig, Pipeline, SentencePooling, dense_name};
 pub use pooling::{POOLS, Pool, slot_weights};
@@ -45,30 +49,27 @@ use gemma::Gemma;
 use pipeline::Readout;
 use post_norm::PostNorm;
 
-/// A loaded encoder: the vocabulary table on the CPU, the layers on the device.
+/// A loaded encoder: the vocabulary table on the CPU, the layers where they run.
 pub struct Encoder {
     config: EncoderConfig,
     table: EmbeddingTable,
     layers: Layers,
     readout: Readout,
     pooling: SentencePooling,
-    execution: Execution,
     device: Device,
 }
 
 /// How the layers run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Execution {
     /// On the CPU, each layer fused and without padding. Architectures that have no such form run as
     /// [`Self::Padded`]; so does everything in a build without the feature `cpu`.
     Fused,
-    /// The same, but 4-bit weights take rows rounded to 8 bits: faster on x86 with AVX2 and in wasm,
-    /// and not quite the same vectors.
-    Rounded,
-    /// As tensor operations on the device, windows padded to the longest of the batch.
+    /// As burn's tensor operations, windows padded to the longest of the batch.
     Padded,
-    /// The same, windows padded to a few lengths, so that a GPU compiles few kernels.
-    Bucketed,
+    /// On this graphics card.
+    #[cfg(feature = "gpu")]
+    Gpu(Gpu),
 }
 
 /// The layers of an architecture.
@@ -77,26 +78,28 @@ enum Layers {
     Gemma(Box<Gemma>),
     #[cfg(feature = "cpu")]
     Fused(Box<Fused>),
+    #[cfg(feature = "gpu")]
+    Gpu(Box<gpu::Layers>),
 }
 
 /// One step of a pass: hidden states in, hidden states out, `[windows, length, width]`.
 type Step<'a> = Box<dyn FnOnce(Tensor<3>) -> Tensor<3> + 'a>;
 
-/// Padded lengths on devices that compile a kernel for each new shape.
-const BUCKETS: [usize; 6] = [16, 32, 64, 128, 256, 512];
-
 impl Layers {
     fn load(
         config: &EncoderConfig,
         weights: &Weights,
-        execution: Execution,
+        execution: &Execution,
         device: &Device,
     ) -> Result<Self> {
         Ok(match (config.stack(), execution) {
+            #[cfg(feature = "gpu")]
+            (_, Execution::Gpu(gpu)) => {
+                Self::Gpu(Box::new(gpu::Layers::load(config, weights, gpu)?))
+            }
             #[cfg(feature = "cpu")]
-            (Stack::PostNorm(plan), Execution::Fused | Execution::Rounded) => {
-                let rounds = execution == Execution::Rounded;
-                Self::Fused(Box::new(Fused::load(&plan, weights, rounds)?))
+            (Stack::PostNorm(plan), Execution::Fused) => {
+                Self::Fused(Box::new(Fused::load(&plan, weights)?))
             }
             (Stack::PostNorm(plan), _) => {
                 Self::PostNorm(Box::new(PostNorm::load(&plan, weights, device)?))
@@ -109,7 +112,8 @@ impl Layers {
 }
 
 impl Encoder {
-    /// Puts the weights of `config` and `pipeline` on `device`.
+    /// Makes the weights of `config` and `pipeline` ready to run as `execution` says; burn's part of
+    /// it on `device`.
     ///
     /// # Errors
     /// `Format` when tensors are missing (all are named), `Shape` when one does not fit `config`.
@@ -117,7 +121,7 @@ impl Encoder {
         config: &EncoderConfig,
         pipeline: &Pipeline,
         weights: &Weights,
-        execution: Execution,
+        execution: &Execution,
         device: &Device,
     ) -> Result<Self> {
         config.validate()?;
@@ -131,7 +135,6 @@ impl Encoder {
             layers: Layers::load(config, weights, execution, device)?,
             readout: Readout::load(pipeline, config.hidden_size(), weights, device)?,
             pooling: pipeline.pooling,
-            execution,
             device: device.clone(),
         })
     }
@@ -141,12 +144,11 @@ impl Encoder {
         &self.config
     }
 
-    /// Type of the layers' arithmetic: `f32`, or `q4-i8` where products take 4-bit weights and rows
-    /// of 8 bits.
+    /// Type of the layers' products: `q4-i16` where 4-bit weights take rows of 16 bits, else `f32`.
     pub fn arithmetic(&self) -> &'static str {
         match &self.layers {
             #[cfg(feature = "cpu")]
-            Layers::Fused(fused) if fused.rounds_rows() => "q4-i8",
+            Layers::Fused(fused) if fused.is_blockwise() => "q4-i16",
             _ => "f32",
         }
     }
@@ -159,17 +161,19 @@ impl Encoder {
     /// Hidden states of `windows`: `[windows, longest, token width]`, padding rows undefined.
     ///
     /// # Errors
-    /// `Shape` when an id is outside the vocabulary or a window is longer than the positions.
-    pub fn hidden(&self, windows: &[&Window]) -> Result<Tensor<3>> {
+    /// `Shape` when an id is outside the vocabulary or a window is longer than the positions;
+    /// `Device` when the graphics card fails.
+    pub async fn hidden(&self, windows: &[&Window]) -> Result<Tensor<3>> {
         let mut run = self.run(windows)?;
         while run.step() {}
-        Ok(run.hidden())
+        run.hidden(&self.device).await
     }
 
     /// Summed embeddings `[windows, longest, token width]` and what is added to attention logits,
     /// `[windows, 1, 1, longest]`.
     fn input(&self, windows: &[&Window]) -> Result<(Tensor<3>, Tensor<4>)> {
-        let (length, width) = (self.padded_length(windows), self.table.width());
+        let longest = windows.iter().map(|window| window.ids.len()).max();
+        let (length, width) = (longest.unwrap_or(0).max(1), self.table.width());
         let mut rows = vec![0.0; windows.len() * length * width];
         let mut bias = vec![0.0; windows.len() * length];
         for (index, window) in windows.iter().enumerate() {
@@ -195,29 +199,37 @@ impl Encoder {
     ///
     /// # Errors
     /// As [`Self::hidden`].
-    pub fn pool(&self, passages: &[&Passage]) -> Result<Tensor<3>> {
-        Ok(self.start(passages)?.finish())
+    pub async fn pool(&self, passages: &[&Passage]) -> Result<Tensor<3>> {
+        self.start(passages)?.finish().await
     }
 
     /// Pools of hidden states, see [`Self::pool`].
     fn read_out(&self, passages: &[&Passage], hidden: Tensor<3>) -> Tensor<3> {
-        let [rows, length, width] = hidden.dims();
-        let weights = pooling::token_weights(passages, length, self.pooling);
-        let weights = TensorData::new(weights, [rows, POOLS, length]);
-        let weights = Tensor::<3>::from_data(weights, &self.device);
+        let [_, length, width] = hidden.dims();
+        let weights = self.token_weights(passages, length);
         let pooled = merge(passages, weights.clone().matmul(hidden));
         debug_assert_eq!(pooled.dims(), [passages.len(), POOLS, width]);
         let present = || merge(passages, weights.sum_dim(2));
         self.readout.forward(pooled, present)
     }
 
-    fn padded_length(&self, windows: &[&Window]) -> usize {
-        let longest = windows.iter().map(|window| window.ids.len()).max();
-        let longest = longest.unwrap_or(0).max(1);
-        let bucket = BUCKETS.into_iter().find(|&bucket| bucket >= longest);
-        bucket
-            .filter(|_| self.execution == Execution::Bucketed)
-            .unwrap_or(longest)
+    /// The same of pools `[passages x POOLS x token width]` that were made elsewhere.
+    #[cfg(feature = "gpu")]
+    fn read_out_pools(&self, passages: &[&Passage], pools: Vec<f32>) -> Tensor<3> {
+        let shape = [passages.len(), POOLS, self.table.width()];
+        let pools = Tensor::from_data(TensorData::new(pools, shape), &self.device);
+        let windows = passages.iter().flat_map(|passage| &passage.windows);
+        let longest = windows.map(|window| window.ids.len()).max().unwrap_or(1);
+        let present = || merge(passages, self.token_weights(passages, longest).sum_dim(2));
+        self.readout.forward(pools, present)
+    }
+
+    /// See [`pooling::token_weights`]: `[windows, POOLS, length]`.
+    fn token_weights(&self, passages: &[&Passage], length: usize) -> Tensor<3> {
+        let weights = pooling::token_weights(passages, length, self.pooling);
+        let rows = weights.len() / (POOLS * length);
+        let weights = TensorData::new(weights, [rows, POOLS, length]);
+        Tensor::from_data(weights, &self.device)
     }
 }
 

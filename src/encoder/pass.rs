@@ -1,9 +1,11 @@
 //! A forward pass one layer at a time, so that a caller can pause or stop between layers.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 #[cfg(feature = "cpu")]
 use super::fused;
+#[cfg(feature = "gpu")]
+use super::gpu;
 use super::{Encoder, Layers, Step};
 use crate::error::Result;
 use crate::tokenizer::{Passage, Window};
@@ -25,6 +27,8 @@ pub(super) enum Run<'a> {
     },
     #[cfg(feature = "cpu")]
     Fused(fused::Run<'a>),
+    #[cfg(feature = "gpu")]
+    Gpu(gpu::Run<'a>),
 }
 
 impl Encoder {
@@ -63,6 +67,8 @@ impl Encoder {
                     &self.device,
                 )?));
             }
+            #[cfg(feature = "gpu")]
+            Layers::Gpu(layers) => return Ok(Run::Gpu(layers.start(&self.table, windows)?)),
         };
         Ok(Run::Tensors {
             hidden: input,
@@ -86,15 +92,23 @@ impl Run<'_> {
             }
             #[cfg(feature = "cpu")]
             Self::Fused(run) => run.step(),
+            #[cfg(feature = "gpu")]
+            Self::Gpu(run) => run.step(),
         }
     }
 
     /// Hidden states `[windows, longest, token width]`, padding rows undefined.
-    pub(super) fn hidden(self) -> Tensor<3> {
+    ///
+    /// # Errors
+    /// `Device` when the graphics card fails.
+    #[cfg_attr(not(feature = "gpu"), expect(unused_variables))]
+    pub(super) async fn hidden(self, device: &Device) -> Result<Tensor<3>> {
         match self {
-            Self::Tensors { hidden, .. } => hidden,
+            Self::Tensors { hidden, .. } => Ok(hidden),
             #[cfg(feature = "cpu")]
-            Self::Fused(run) => run.hidden(),
+            Self::Fused(run) => Ok(run.hidden()),
+            #[cfg(feature = "gpu")]
+            Self::Gpu(run) => run.hidden(device).await,
         }
     }
 }
@@ -106,9 +120,18 @@ impl Pass<'_> {
     }
 
     /// Runs the layers that are left and pools: `[passages, POOLS, width]`, see [`Encoder::pool`].
-    pub fn finish(mut self) -> Tensor<3> {
+    ///
+    /// # Errors
+    /// `Device` when the graphics card fails.
+    pub async fn finish(mut self) -> Result<Tensor<3>> {
         while self.step() {}
-        let hidden = self.run.hidden();
-        self.encoder.read_out(&self.passages, hidden)
+        let encoder = self.encoder;
+        #[cfg(feature = "gpu")]
+        if let Run::Gpu(run) = self.run {
+            let pools = run.pools(&self.passages, encoder.pooling).await?;
+            return Ok(encoder.read_out_pools(&self.passages, pools));
+        }
+        let hidden = self.run.hidden(&encoder.device).await?;
+        Ok(encoder.read_out(&self.passages, hidden))
     }
 }

@@ -10,6 +10,8 @@ use burn::tensor::{Device, Tensor};
 use super::Step;
 use super::config::{check_heads, senseless};
 use super::embedding::NORM;
+#[cfg(feature = "gpu")]
+use super::gpu;
 use super::parts::Parts;
 use super::weights::Weights;
 use crate::error::Result;
@@ -84,15 +86,6 @@ impl Plan {
         .map(|parts| parts.iter().map(|part| self.part(layer, part)).collect())
     }
 
-    /// Whether the layers can take rows rounded to 8 bits: where the weights of all products are
-    /// stored in 4.
-    #[cfg(feature = "cpu")]
-    pub(super) fn is_q4(&self, weights: &Weights) -> bool {
-        let names = (0..self.layers).flat_map(|layer| self.products(layer));
-        let mut names = names.flatten();
-        self.layers > 0 && names.all(|name| weights.is_q4(&format!("{name}.weight")))
-    }
-
     /// The checkpoint's names of a layer's norms, behind the attention and behind the feed-forward.
     pub(super) fn norms(&self, layer: usize) -> [String; 2] {
         [self.names.attention_norm, self.names.output_norm].map(|norm| self.part(layer, norm))
@@ -100,6 +93,64 @@ impl Plan {
 
     fn part(&self, layer: usize, part: &str) -> String {
         format!("{}.{layer}.{part}", self.names.layer)
+    }
+
+    /// The layers as a graphics card runs them. A norm is computed by whoever needs it: the product
+    /// that reads it and the one that adds to it.
+    #[cfg(feature = "gpu")]
+    pub(super) fn program(&self, weights: &Weights) -> Result<gpu::Program> {
+        use gpu::{Around, Heads, Program};
+
+        let load = |name: &str| gpu::Norm::load(name, self.epsilon, weights);
+        let mut program = Program::default();
+        let widths = [
+            self.width,
+            3 * self.width,
+            self.width,
+            self.width,
+            self.inner,
+        ];
+        let [hidden, qkv, context, attended, inner] = widths.map(|width| program.scratch(width));
+        let head = self.width / self.heads;
+        let heads = Heads {
+            heads: self.heads,
+            shared: self.heads,
+            head,
+            scale: (head as f64).sqrt().recip(),
+            reach: None,
+        };
+        let plain = Around {
+            bias: true,
+            ..Around::NOTHING
+        };
+        let mut before = load(NORM)?;
+        for layer in 0..self.layers {
+            let [qkv_names, output_names, up_names, down_names] = self.products(layer);
+            let [attention_norm, output_norm] = self.norms(layer);
+            let attention_norm = load(&attention_norm)?;
+            let norm = Some(&before);
+            let around = Around { norm, ..plain };
+            program.product(weights, &qkv_names, [hidden, qkv], around)?;
+            program.attend(&heads, [qkv, context]);
+            let residual = Some((hidden, Some(&before)));
+            let around = Around { residual, ..plain };
+            program.product(weights, &output_names, [context, attended], around)?;
+            let around = Around {
+                norm: Some(&attention_norm),
+                gelu: true,
+                ..plain
+            };
+            program.product(weights, &up_names, [attended, inner], around)?;
+            let residual = Some((attended, Some(&attention_norm)));
+            let around = Around { residual, ..plain };
+            program.product(weights, &down_names, [inner, hidden], around)?;
+            program.end_step();
+            before = load(&output_norm)?;
+        }
+        program.normalise(&before, [hidden, attended], None);
+        program.end_step();
+        program.pool(attended);
+        Ok(program)
     }
 
     fn layer(&self, index: usize, parts: &Parts) -> Result<Layer> {

@@ -1,8 +1,8 @@
 //! Tensors by name from safetensors bytes, dequantised on request.
 //!
 //! A quantised matrix `name` is stored as `name.q4` or `name.q8` (packed bytes, `[rows, bytes]`)
-//! with `name.scale` (f16, `[rows, columns / 32]`); everything else is f32 (or f16, bf16) under
-//! its own name. Names are those of the hub's encoders.
+//! with `name.scale` (f16, `[rows, columns / 32]`), a stack of matrices with one more dimension
+//! before these; everything else is f32 (or f16, bf16) under its own name. Names are those of the hub's encoders.
 
 use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -92,8 +92,10 @@ impl<'a> Weights<'a> {
         let Some((precision, codes)) = self.quantised_view(name) else {
             return Some(self.view(name)?.shape().to_vec());
         };
-        let (rows, bytes) = (*codes.shape().first()?, *codes.shape().get(1)?);
-        Some(vec![rows, bytes / precision.block_bytes() * BLOCK])
+        let mut shape = codes.shape().to_vec();
+        let last = shape.last_mut()?;
+        *last = *last / precision.block_bytes() * BLOCK;
+        Some(shape)
     }
 
     /// The values of `name` as f32, row-major.
@@ -131,12 +133,6 @@ impl<'a> Weights<'a> {
         Ok(parts.collect::<Result<Vec<_>>>()?.concat())
     }
 
-    /// Whether `name` is stored with 4 bits a weight.
-    #[cfg(feature = "cpu")]
-    pub(super) fn is_q4(&self, name: &str) -> bool {
-        matches!(self.quantised_view(name), Some((Precision::Q4, _)))
-    }
-
     /// The packed form of `name`, `None` when it is stored as plain floats.
     ///
     /// # Errors
@@ -148,8 +144,12 @@ impl<'a> Weights<'a> {
         let scale = self.view(&format!("{name}.scale"));
         let scales = scale.as_ref().map(|view| view.data()).unwrap_or_default();
         let blocks = codes.data().len() / precision.block_bytes();
-        let whole = |bytes: &usize| *bytes > 0 && bytes.is_multiple_of(precision.block_bytes());
-        let fits = matches!(codes.shape(), [_, bytes] if whole(bytes))
+        let row = match codes.shape() {
+            [.., _, bytes] => *bytes,
+            _ => 0,
+        };
+        let fits = row > 0
+            && row.is_multiple_of(precision.block_bytes())
             && codes.dtype() == Dtype::U8
             && scale
                 .as_ref()
@@ -165,7 +165,7 @@ impl<'a> Weights<'a> {
         }
         Ok(Some(Quantised {
             precision,
-            columns: codes.shape()[1] / precision.block_bytes() * BLOCK,
+            columns: row / precision.block_bytes() * BLOCK,
             codes: codes.data().to_vec(),
             scales: scales
                 .chunks_exact(2)

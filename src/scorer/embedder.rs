@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::batches::batches;
 use super::pause::Pause;
-use crate::bundle::{Bundle, ENCODER, TOKENIZER};
+use crate::bundle::{Bundle, ENCODER};
 use crate::encoder::{Encoder, Execution, POOLS, Pool, Weights};
 use crate::error::{Error, ErrorKind, Result};
 use crate::tokenizer::{Passage, Tokenizer};
@@ -30,15 +30,15 @@ impl Embedder {
     /// Takes tokenizer and encoder out of `bundle`; run as `execution` says.
     ///
     /// # Errors
-    /// As [`Bundle::take`], [`Tokenizer::from_bytes`] and [`Encoder::load`]; `Shape` when the
+    /// As [`Bundle::take`], [`Tokenizer::of`] and [`Encoder::load`]; `Shape` when the
     /// tokenizer has more ids than the encoder has rows.
-    pub fn load(bundle: &mut Bundle, execution: Execution, device: &Device) -> Result<Self> {
-        let tokenizer = Tokenizer::from_bytes(&bundle.take(TOKENIZER)?)?;
+    pub fn load(bundle: &mut Bundle, execution: &Execution) -> Result<Self> {
+        let tokenizer = Tokenizer::of(bundle)?;
         let info = bundle.manifest.encoder.clone();
         tokenizer.check_fit(info.config.vocab_size())?;
         let bytes = bundle.take(ENCODER)?;
         let weights = Weights::from_bytes(ENCODER, &bytes)?;
-        let encoder = info.load(&weights, execution, device)?;
+        let encoder = info.load(&weights, execution, &Device::flex())?;
         Ok(Self { tokenizer, encoder })
     }
 
@@ -69,7 +69,7 @@ impl Embedder {
         while pass.step() {
             pause.pause().await?;
         }
-        read(pass.finish()).await
+        read(pass.finish().await?).await
     }
 
     /// The encoder's own embedding of each passage (its own pooling, L2-normalised),

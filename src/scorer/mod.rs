@@ -77,29 +77,17 @@ pub struct Scorer {
 }
 
 impl Scorer {
-    /// Loads a whole bundle onto `device`.
+    /// Loads a whole bundle; the encoder's layers run as `execution` says.
     ///
     /// # Errors
     /// As [`Embedder::load`], [`Bundle::heads_info`] and [`Heads::load`].
-    pub fn load(bundle: Bundle, backend: Backend, device: &Device) -> Result<Self> {
-        Self::load_as(bundle, backend, backend.execution(), device)
-    }
-
-    /// The same with the encoder's layers run as `execution` says.
-    ///
-    /// # Errors
-    /// As [`Self::load`].
-    pub fn load_as(
-        mut bundle: Bundle,
-        backend: Backend,
-        execution: Execution,
-        device: &Device,
-    ) -> Result<Self> {
+    pub fn load(mut bundle: Bundle, execution: &Execution) -> Result<Self> {
         let info = bundle.heads_info()?.clone();
+        let device = Device::flex();
         let bytes = bundle.take(HEADS)?;
         let weights = Weights::from_bytes(HEADS, &bytes)?;
-        let heads = Heads::load(&info, &weights, device)?;
-        let embedder = Embedder::load(&mut bundle, execution, device)?;
+        let heads = Heads::load(&info, &weights, &device)?;
+        let embedder = Embedder::load(&mut bundle, execution)?;
         if embedder.encoder.width() != info.config.width {
             let message = format!(
                 "the heads expect vectors {} wide, the encoder makes {}",
@@ -114,8 +102,8 @@ impl Scorer {
             info,
             manifest: bundle.manifest,
             bundle: bundle.id,
-            backend,
-            device: device.clone(),
+            backend: Backend::of(execution),
+            device,
         })
     }
 

@@ -18,11 +18,14 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// How the encoder's layers run on it.
-    pub fn execution(self) -> Execution {
-        match self {
-            Self::Cpu => Execution::Fused,
-            Self::WebGpu | Self::Gpu => Execution::Bucketed,
+    /// Where an encoder that is run so runs.
+    pub fn of(execution: &Execution) -> Self {
+        match execution {
+            #[cfg(all(feature = "gpu", target_arch = "wasm32"))]
+            Execution::Gpu(_) => Self::WebGpu,
+            #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+            Execution::Gpu(_) => Self::Gpu,
+            Execution::Fused | Execution::Padded => Self::Cpu,
         }
     }
 }

@@ -3,15 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use burn::tensor::Device;
 use clap::Args;
 use serde::Serialize;
 
+use super::TrainArgs;
 use super::bootstrap::{self, Estimate};
 use super::dataset::{self, Dataset, Rows};
 use super::evaluation::{self, FileReport};
 use super::out_of_fold::{Division, OutOfFold};
-use super::{TrainArgs, encoder_bundle};
 use crate::bundle::{Bundle, ENCODER, MANIFEST};
 use crate::cli::pack::PackOptions;
 use crate::cli::progress::over_batches;
@@ -66,8 +65,8 @@ pub fn run(args: &CompareArgs) -> Result<()> {
     args.check()?;
     let mut division = None;
     let mut all: Vec<Compared> = Vec::new();
-    for folder in args.bundles()? {
-        let bundle = model::read_bundle(&folder)?;
+    for named in args.encoders()? {
+        let bundle = bundle_of(named.as_deref())?;
         eprintln!("{}", bundle.manifest.name);
         let first = all.first().map(|first| first.errors.as_slice());
         let compared = compare(bundle, &args.train, &mut division, first)?;
@@ -98,32 +97,32 @@ impl CompareArgs {
         Ok(())
     }
 
-    /// Folders of encoder bundles, packed where a checkpoint is meant.
-    fn bundles(&self) -> Result<Vec<PathBuf>> {
+    /// Bundles and checkpoints; none stands for the default model.
+    fn encoders(&self) -> Result<Vec<Option<PathBuf>>> {
         if !self.encoders.is_empty() {
-            return self.encoders.iter().map(|named| bundle_of(named)).collect();
+            return Ok(self.encoders.iter().cloned().map(Some).collect());
         }
-        let default = encoder_bundle(&self.train)?.bundle.into_iter();
         let fetched = fetch::fetched()?.into_iter();
         let fetched = fetched.filter(|cached| cached.commit.is_some());
-        default
-            .map(Ok)
-            .chain(fetched.map(|cached| bundle_of(&cached.folder)))
-            .collect()
+        let fetched = fetched.map(|cached| Some(cached.folder));
+        Ok(std::iter::once(None).chain(fetched).collect())
     }
 }
 
 /// The bundle `named`, or one packed into the cache from the checkpoint `named`.
-fn bundle_of(named: &Path) -> Result<PathBuf> {
+fn bundle_of(named: Option<&Path>) -> Result<Bundle> {
+    let Some(named) = named else {
+        return model::built_in();
+    };
     if named.join(MANIFEST).exists() {
-        return Ok(named.to_owned());
+        return model::read_bundle(named);
     }
     let checkpoint = fetch::checkpoint(named)?;
     let absolute = checkpoint.canonicalize().unwrap_or(checkpoint.clone());
     let id = crate::bundle::sha256(absolute.to_string_lossy().as_bytes());
     let folder = model::cache_folder()?.join("packed").join(&id[..16]);
     pack::pack(&checkpoint, &PackOptions::default(), &folder)?;
-    Ok(folder)
+    model::read_bundle(&folder)
 }
 
 fn compare(
@@ -134,7 +133,7 @@ fn compare(
 ) -> Result<Compared> {
     let info = bundle.manifest.encoder.clone();
     let entry = bundle.manifest.files[ENCODER].clone();
-    let embedder = Embedder::load(&mut bundle, Execution::Fused, &Device::flex())?;
+    let embedder = Embedder::load(&mut bundle, &Execution::Fused)?;
     let given = args.given()?;
     let rows = dataset::read(&args.files, args.sample, given.as_ref())?;
     let template = args.template(&info)?;

@@ -39,7 +39,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bundle::EncoderInfo;
 use crate::cli::args::BundleArgs;
-use crate::cli::{fetch, model, pack};
+use crate::cli::model;
 use crate::encoder::Execution;
 use crate::error::{Error, ErrorKind, Result};
 use crate::scorer::Embedder;
@@ -234,8 +234,8 @@ impl TrainArgs {
 pub fn run(args: &TrainArgs) -> Result<()> {
     args.check()?;
     let given = args.given()?;
-    let mut bundle = model::open(&encoder_bundle(args)?)?;
-    let embedder = Embedder::load(&mut bundle, Execution::Fused, &burn::tensor::Device::flex())?;
+    let mut bundle = model::open(&args.bundle)?;
+    let embedder = Embedder::load(&mut bundle, &Execution::Fused)?;
     // Loading has proved that the entry is there.
     let mut encoder_sha256 = bundle.manifest.files[crate::bundle::ENCODER].sha256.clone();
     let rows = dataset::read(&args.files, args.sample, given.as_ref())?;
@@ -300,7 +300,7 @@ fn tune_encoder(
 ) -> Result<(Dataset, String)> {
     let output = args.output.clone().unwrap_or_default().join("encoder");
     let device = burn::tensor::Device::flex();
-    let bundle = model::open(&encoder_bundle(args)?)?;
+    let bundle = model::open(&args.bundle)?;
     let template = args.template(&bundle.manifest.encoder)?;
     let tuner = Tuner {
         bundle: &bundle,
@@ -317,7 +317,7 @@ fn tune_encoder(
          every row, and figures on these rows flatter it"
     );
     let mut bundle = model::read_bundle(&output)?;
-    let embedder = Embedder::load(&mut bundle, Execution::Fused, &device)?;
+    let embedder = Embedder::load(&mut bundle, &Execution::Fused)?;
     let sha256 = bundle.manifest.files[crate::bundle::ENCODER].sha256.clone();
     let data = Dataset::encode(data.rows, &embedder, &template, &sha256, given)?;
     Ok((data, sha256))
@@ -335,21 +335,4 @@ fn tune_rows(data: &Dataset, division: &Division) -> Vec<TuneRow> {
         judged: data.judged(item),
     };
     data.rows.examples.iter().enumerate().map(row).collect()
-}
-
-/// The bundle to take the encoder from; an encoder-only one of the default model is packed on
-/// first use.
-fn encoder_bundle(args: &TrainArgs) -> Result<BundleArgs> {
-    if args.bundle.bundle.is_some() {
-        return Ok(args.bundle.clone());
-    }
-    let folder = model::cache_folder()?.join("encoder");
-    if !folder.join(crate::bundle::MANIFEST).exists() {
-        let checkpoint = model::checkpoint_folder()?;
-        fetch::fetch(fetch::Source::Packages, &checkpoint)?;
-        pack::pack(&checkpoint, &pack::PackOptions::default(), &folder)?;
-    }
-    Ok(BundleArgs {
-        bundle: Some(folder),
-    })
 }

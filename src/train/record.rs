@@ -13,6 +13,7 @@ use super::{TrainArgs, run_report};
 use crate::bundle::{HEADS, Licence};
 use crate::cli::import::Stored;
 use crate::cli::pack::{HEADS_RECORD, serialize};
+use crate::encoder::{BLOCK, Precision};
 use crate::error::{Error, ErrorKind, Result};
 use crate::heads::{AnchorKind, Calibration, HeadsInfo, Support, TRAINING_PROMPTS, prompt_hash};
 use crate::scorer::script;
@@ -61,9 +62,12 @@ impl Run<'_> {
         let metrics = &self.data.metrics;
         let anchors = metrics.anchor_vectors();
         let shape = [anchors.len() / metrics.width(), metrics.width()];
-        let mut tensors = vec![Stored::f32("anchors", &shape, anchors), prompts(self.data)];
+        let mut tensors = vec![
+            Stored::plain("anchors", &shape, anchors),
+            prompts(self.data),
+        ];
         for (name, shape, values) in self.fitted.standard.tables() {
-            tensors.push(Stored::f32(&name, &shape, values));
+            tensors.push(Stored::plain(&name, &shape, values));
         }
         let groups = self.fitted.groups.iter().enumerate();
         for (name, tensor) in groups.flat_map(|(index, group)| group.tensors(index)) {
@@ -71,7 +75,7 @@ impl Run<'_> {
             let values = tensor.into_data().try_into_vec::<f32>();
             let values =
                 values.map_err(|e| Error::new(ErrorKind::Format, format!("{name}: {e:?}")))?;
-            tensors.push(Stored::f16(name, &shape, &values));
+            tensors.extend(stored(&name, &shape, &values));
         }
         Ok(tensors)
     }
@@ -97,6 +101,16 @@ impl Run<'_> {
             }),
             evaluation: json!(self.report),
         }
+    }
+}
+
+/// A layer's weights in 8 bits where their rows divide into blocks, the rest of it in f16.
+fn stored(name: &str, shape: &[usize; 3], values: &[f32]) -> Vec<Stored> {
+    let [_, inputs, outputs] = *shape;
+    if inputs > 1 && outputs.is_multiple_of(BLOCK) {
+        Stored::matrix(name, shape, values, Precision::Q8)
+    } else {
+        vec![Stored::f16(name, shape, values)]
     }
 }
 

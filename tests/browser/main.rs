@@ -26,7 +26,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use touchstone::cli::model;
-use touchstone::{Backend, Score, Scorer, Task};
+use touchstone::encoder::Execution;
+use touchstone::{Score, Scorer, Task};
 
 use page::{Page, WEBGPU, dist, tiny_dist};
 
@@ -36,7 +37,7 @@ const TOLERANCE: f64 = 0.02;
 /// The native Score of the same task on the same bundle.
 fn native(bundle: &Path, task: &Task) -> Score {
     let bundle = model::read_bundle(bundle).unwrap();
-    let scorer = Scorer::load(bundle, Backend::Cpu, &burn::tensor::Device::flex()).unwrap();
+    let scorer = Scorer::load(bundle, &Execution::Fused).unwrap();
     touchstone::cli::block_on(scorer.score(task, &touchstone::scorer::Unpaused)).unwrap()
 }
 

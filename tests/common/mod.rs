@@ -49,19 +49,33 @@ pub fn failure(args: &[&str]) -> String {
     String::from_utf8(output.stderr).expect("UTF-8")
 }
 
-/// The packed default model: what TOUCHSTONE_MODEL names, or the companion's own, which it sets
-/// up on first use.
+/// The default model.
 pub fn real_model() -> &'static Path {
-    static MODEL: OnceLock<PathBuf> = OnceLock::new();
-    MODEL.get_or_init(|| {
-        if let Some(folder) = std::env::var_os("TOUCHSTONE_MODEL") {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/models/default"))
+}
+
+/// The checkpoint that the default model's encoder was made from: what TOUCHSTONE_CHECKPOINT names,
+/// or the companion's own, which it fetches on first use.
+pub fn checkpoint() -> &'static Path {
+    static CHECKPOINT: OnceLock<PathBuf> = OnceLock::new();
+    CHECKPOINT.get_or_init(|| {
+        if let Some(folder) = std::env::var_os("TOUCHSTONE_CHECKPOINT") {
             return folder.into();
         }
-        stdout(&["inspect"]);
-        let folders = std::fs::read_dir(cache()).expect("the cache is there");
-        let mut folders = folders.filter_map(|entry| Some(entry.ok()?.path()));
-        let newest = folders.find(|path| path.to_string_lossy().contains("model-"));
-        newest.expect("inspect sets the default model up")
+        stdout(&["fetch"]);
+        cache().join("multilingual-e5-small")
+    })
+}
+
+/// An encoder-only bundle of [`checkpoint`] with its whole vocabulary.
+pub fn whole_encoder() -> &'static Path {
+    static BUNDLE: OnceLock<PathBuf> = OnceLock::new();
+    BUNDLE.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a temporary folder").keep();
+        let (from, to) = (checkpoint().to_str(), folder.to_str());
+        let paths = (from.expect("a UTF-8 path"), to.expect("a UTF-8 path"));
+        stdout(&["pack", paths.0, "--output", paths.1]);
+        folder
     })
 }
 

@@ -91,7 +91,6 @@ fn compile(steps: &mut Steps) -> Result<()> {
 }
 
 fn build_page(steps: &mut Steps) -> Result<()> {
-    model::pack(steps)?;
     tools::wasm_bindgen(steps)?;
     page::cpu_page(steps)?;
     page::finish(steps, false)?;
@@ -103,9 +102,12 @@ fn test(steps: &mut Steps, browsers: &Browsers) -> Result<()> {
     steps.run("Tests of xtask", 0.5, || {
         process::run(process::cargo().args(["test", "--quiet", "--package", "xtask"]))
     })?;
+    let checkpoint = model::checkpoint(steps)?;
     steps.run("Tests, native and in the browser", 5.0, || {
         let artefacts = artefacts()?;
-        process::run(&mut with_page(cargo("test"), browsers)?).with_context(|| {
+        let mut tests = with_page(cargo("test"), browsers)?;
+        tests.env("TOUCHSTONE_CHECKPOINT", &checkpoint);
+        process::run(&mut tests).with_context(|| {
             format!(
                 "a test failed; screenshots of the browser lie in {}",
                 artefacts.display()
@@ -163,11 +165,10 @@ fn for_browser(cargo: &mut Command, backend: Backend) -> &mut Command {
         .args(["--no-default-features", "--features", backend.features()])
 }
 
-/// Tells the tests where the page, the model and the browsers are, and where screenshots go.
+/// Tells the tests where the page and the browsers are, and where screenshots go.
 pub fn with_page(mut cargo: Command, browsers: &Browsers) -> Result<Command> {
     cargo
         .env("TOUCHSTONE_DIST", place::dist())
-        .env("TOUCHSTONE_MODEL", place::model()?)
         .env("TOUCHSTONE_ARTEFACTS", artefacts()?)
         .env("TOUCHSTONE_XTASK", std::env::current_exe()?)
         .envs(browsers.variables());

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::step::Steps;
-use crate::{browser, check, model, place, process};
+use crate::{browser, check, place, process};
 
 /// The version that the protocol was read from.
 const VERSION: &str = "1.23.2";
@@ -28,7 +28,6 @@ fn everything(steps: &mut Steps) -> Result<()> {
     steps.run("Compile the test and the companion", 10.0, || {
         process::run(check::cargo("test").args(TEST).arg("--no-run"))
     })?;
-    model::pack(steps)?;
     steps.run("Test with a real Label Studio", 2.0, || {
         let mut test = check::with_page(check::cargo("test"), &browsers)?;
         test.args(TEST)

@@ -39,11 +39,10 @@ pub fn first_page(steps: &mut Steps) -> Result<()> {
     tools::wasm_target(steps)?;
     tools::wasm_bindgen(steps)?;
     model::companion(steps)?;
-    model::pack(steps)?;
     cpu_page(steps)
 }
 
-/// The page with the CPU build, made by Trunk; the model must be packed.
+/// The page with the CPU build, made by Trunk.
 pub fn cpu_page(steps: &mut Steps) -> Result<()> {
     tools::trunk(steps)?;
     steps.run("The page with the CPU build, by Trunk", 4.0, || {
@@ -67,11 +66,7 @@ pub fn complete() -> Result<()> {
         .map(PathBuf::from)
         .context("`complete` is Trunk's hook; run `cargo xtask build` instead")?;
     ensure_cpu_build(&staging)?;
-    if place::model()?.join("bundle.json").is_file() {
-        place::copy_tree(&place::model()?, &staging.join("model"))?;
-    } else {
-        println!("no packed model yet: `cargo xtask build` makes one");
-    }
+    place::copy_tree(&place::model(), &staging.join("model"))?;
     complete_wasm(&staging)?;
     files::list(&staging)
 }

@@ -43,9 +43,9 @@ pub fn dist() -> PathBuf {
     root().join("dist")
 }
 
-/// The packed default model.
-pub fn model() -> Result<PathBuf> {
-    Ok(target()?.join("model"))
+/// The default model.
+pub fn model() -> PathBuf {
+    root().join("models/default")
 }
 
 /// The native companion, built in the release profile.

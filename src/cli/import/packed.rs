@@ -1,7 +1,5 @@
 //! The packed 4-bit encoder `e5-small-q4.bin`.
 
-use safetensors::Dtype;
-
 use super::{Checkpoint, Stored};
 use crate::encoder::{
     BLOCK, BertConfig, EncoderConfig, Pipeline, Precision, Quantised, expected_shapes,
@@ -150,14 +148,11 @@ impl Entry {
             return Err(malformed(message));
         }
         if self.q4 {
-            return Ok(Stored::quantised(name, unpack_blocks(data, shape[1])).into());
+            return Ok(Stored::quantised(name, &[], unpack_blocks(data, shape[1])).into());
         }
-        Ok(vec![Stored {
-            name: name.into(),
-            dtype: Dtype::F32,
-            shape: shape.to_vec(),
-            bytes: data.to_vec(),
-        }])
+        let values = data.as_chunks().0.iter().copied().map(f32::from_le_bytes);
+        let values: Vec<f32> = values.collect();
+        Ok(vec![Stored::plain(name, shape, &values)])
     }
 }
 

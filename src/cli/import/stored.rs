@@ -17,8 +17,12 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// Plain f32 values.
-    pub fn f32(name: impl Into<String>, shape: &[usize], values: &[f32]) -> Self {
+    /// Values as they are: in f16 where that loses nothing, as in checkpoints that once were f16.
+    pub fn plain(name: impl Into<String>, shape: &[usize], values: &[f32]) -> Self {
+        let is_half = |value: &f32| half::f16::from_f32(*value).to_f32() == *value;
+        if values.iter().all(is_half) {
+            return Self::f16(name, shape, values);
+        }
         Self {
             name: name.into(),
             dtype: Dtype::F32,
@@ -41,21 +45,27 @@ impl Stored {
         }
     }
 
-    /// A matrix `[rows, columns]`, rounded to `precision` where its rows divide into blocks.
+    /// A matrix `[rows, columns]` or a stack of such, rounded to `precision` where rows divide into
+    /// blocks.
     pub fn matrix(name: &str, shape: &[usize], values: &[f32], precision: Precision) -> Vec<Self> {
         match shape {
-            [_, columns] if columns.is_multiple_of(BLOCK) => match precision {
-                Precision::Q4 => Self::quantised(name, Quantised::q4(values, *columns)).into(),
-                Precision::Q8 => Self::quantised(name, Quantised::q8(values, *columns)).into(),
-                Precision::F32 => vec![Self::f32(name, shape, values)],
-            },
-            _ => vec![Self::f32(name, shape, values)],
+            [stack @ .., _, columns] if columns.is_multiple_of(BLOCK) => {
+                let matrix = match precision {
+                    Precision::Q4 => Quantised::q4(values, *columns),
+                    Precision::Q8 => Quantised::q8(values, *columns),
+                    Precision::F32 => return vec![Self::plain(name, shape, values)],
+                };
+                Self::quantised(name, stack, matrix).into()
+            }
+            _ => vec![Self::plain(name, shape, values)],
         }
     }
 
-    /// A quantised matrix as its codes and its scales.
-    pub(super) fn quantised(name: &str, matrix: Quantised) -> [Self; 2] {
-        let (rows, blocks) = (matrix.rows(), matrix.columns / BLOCK);
+    /// A quantised matrix, or a `stack` of such, as its codes and its scales.
+    pub(super) fn quantised(name: &str, stack: &[usize], matrix: Quantised) -> [Self; 2] {
+        let blocks = matrix.columns / BLOCK;
+        let rows = matrix.rows() / stack.iter().product::<usize>().max(1);
+        let shape = |last: usize| [stack, &[rows, last]].concat();
         let suffix = if matrix.precision == Precision::Q4 {
             "q4"
         } else {
@@ -64,13 +74,13 @@ impl Stored {
         let codes = Self {
             name: format!("{name}.{suffix}"),
             dtype: Dtype::U8,
-            shape: vec![rows, blocks * matrix.precision.block_bytes()],
+            shape: shape(blocks * matrix.precision.block_bytes()),
             bytes: matrix.codes,
         };
         let scales = Self {
             name: format!("{name}.scale"),
             dtype: Dtype::F16,
-            shape: vec![rows, blocks],
+            shape: shape(blocks),
             bytes: matrix.scales.into_iter().flat_map(f16_bytes).collect(),
         };
         [codes, scales]

@@ -219,7 +219,7 @@ fn bundle(page: &Path, bundles: &[PathBuf]) -> RunArgs {
         bundle: BundleArgs {
             bundle: bundles.first().cloned().or(own),
         },
-        fast: false,
+        ..RunArgs::default()
     }
 }
 

@@ -8,6 +8,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::texts::{Batch, Texts};
 use super::{TuneArgs, Tuned};
+use crate::cli::block_on;
 use crate::cli::progress::{bar, batches};
 use crate::encoder::{Encoder, POOLS};
 use crate::error::{Error, ErrorKind, Result};
@@ -119,7 +120,7 @@ fn pools(encoder: &Encoder, passages: &[&Passage]) -> Result<(Tensor<2>, Vec<usi
     for group in &groups {
         let group: Vec<&Passage> = group.iter().map(|&index| passages[index]).collect();
         let rows = group.len() * POOLS;
-        pools.push(encoder.pool(&group)?.reshape([rows, encoder.width()]));
+        pools.push(block_on(encoder.pool(&group))?.reshape([rows, encoder.width()]));
     }
     let mut places = vec![0; passages.len()];
     for (place, passage) in groups.into_iter().flatten().enumerate() {

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::cache::Cache;
 use super::random::Random;
 use super::ridge::Ridge;
-use crate::bundle::{Bundle, ENCODER, EncoderInfo, Licence, TOKENIZER, sha256};
+use crate::bundle::{Bundle, ENCODER, EncoderInfo, Licence, sha256};
 use crate::cli::args::precision;
 use crate::encoder::{Adapters, Encoder, Execution, Matrix, Precision, Products, Weights};
 use crate::error::{Error, ErrorKind, Result};
@@ -250,8 +250,8 @@ impl Tuner<'_> {
         let info = &self.bundle.manifest.encoder;
         let weights = Weights::from_bytes(ENCODER, encoder)?;
         Ok(Embedder {
-            tokenizer: Tokenizer::from_bytes(self.bundle.peek(TOKENIZER)?)?,
-            encoder: info.load(&weights, Execution::Padded, self.device)?,
+            tokenizer: Tokenizer::of(self.bundle)?,
+            encoder: info.load(&weights, &Execution::Padded, self.device)?,
         })
     }
 
@@ -457,7 +457,7 @@ mod tests {
             assert!(manifest.encoder.source.contains(tuner.source()));
             assert!(manifest.encoder.source.contains("\"tune_rank\":4"));
             assert!(manifest.licences.contains(&licence));
-            assert!(Embedder::load(&mut written, Execution::Fused, &Device::flex()).is_ok());
+            assert!(Embedder::load(&mut written, &Execution::Fused).is_ok());
             let packed = pack::pack(&output, &plain(), &folder.join("packed"));
             assert_eq!(packed.unwrap(), written.manifest);
         });

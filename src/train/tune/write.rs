@@ -4,7 +4,7 @@ use std::path::Path;
 
 use safetensors::SafeTensors;
 
-use crate::bundle::{Bundle, ENCODER, EncoderInfo, Licence, Manifest, TOKENIZER};
+use crate::bundle::{Bundle, ENCODER, EncoderInfo, Licence, Manifest};
 use crate::cli::import::Stored;
 use crate::cli::pack::{serialize, write_bundle};
 use crate::encoder::{Matrix, Precision};
@@ -65,8 +65,7 @@ pub fn write(
 ) -> Result<Manifest> {
     let mut manifest = Manifest::new(&info.name.clone(), info);
     manifest.licences = [bundle.manifest.licences.as_slice(), licences].concat();
-    let tokenizer = bundle.peek(TOKENIZER)?.to_vec();
-    let files = [(ENCODER, encoder), (TOKENIZER, tokenizer)];
+    let files = [vec![(ENCODER, encoder)], bundle.tokenizer()?].concat();
     write_bundle(&mut manifest, &files, output)?;
     Ok(manifest)
 }
@@ -78,21 +77,22 @@ mod tests {
 
     use super::super::tests::{bundle, template};
     use super::*;
+    use crate::cli::block_on;
     use crate::encoder::{Adapters, Encoder, Execution, Products, Weights};
     use crate::tokenizer::Tokenizer;
 
     fn load(bundle: &Bundle, bytes: &[u8]) -> Encoder {
         let weights = Weights::from_bytes(ENCODER, bytes).unwrap();
         let info = &bundle.manifest.encoder;
-        info.load(&weights, Execution::Padded, &Device::flex())
+        info.load(&weights, &Execution::Padded, &Device::flex())
             .unwrap()
     }
 
     fn vectors(bundle: &Bundle, encoder: &Encoder) -> Vec<f32> {
-        let tokenizer = Tokenizer::from_bytes(bundle.peek(TOKENIZER).unwrap()).unwrap();
+        let tokenizer = Tokenizer::of(bundle).unwrap();
         let texts = ["good morning to all of you", "नमस्ते"];
         let passages = texts.map(|text| tokenizer.passage(text, &template()).unwrap());
-        let pooled = encoder.pool(&passages.each_ref()).unwrap();
+        let pooled = block_on(encoder.pool(&passages.each_ref())).unwrap();
         pooled.into_data().try_into_vec().unwrap()
     }
 
@@ -111,11 +111,11 @@ mod tests {
             f32::sin(number)
         });
         adapt.unwrap();
-        let tokenizer = Tokenizer::from_bytes(bundle.peek(TOKENIZER).unwrap()).unwrap();
+        let tokenizer = Tokenizer::of(bundle).unwrap();
         let passage = tokenizer.passage("hello", &template()).unwrap();
         let mut optimizer = SgdConfig::new().init();
         for _ in 0..3 {
-            let loss = encoder.pool(&[&passage]).unwrap().abs().sum();
+            let loss = block_on(encoder.pool(&[&passage])).unwrap().abs().sum();
             let mut gradients = loss.backward();
             encoder.step(&mut optimizer, 0.01, &mut gradients);
         }

@@ -40,7 +40,6 @@ if (self.GPUAdapter) {
 
 function passForHardware(adapter) {
   Object.defineProperty(adapter, "info", { value: { vendor: "acme", architecture: "one" } });
-  Object.defineProperty(adapter, "features", { value: new Set(["timestamp-query"]) });
 }
 
 const BREAKS = {

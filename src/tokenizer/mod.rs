@@ -1,5 +1,11 @@
 //! Text to token windows: truncation, overlap, and the segment of each token.
 
+mod pieces;
+
+#[cfg(feature = "cli")]
+pub use pieces::split;
+
+use crate::bundle::{Bundle, PIECES, TOKENIZER};
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::{Layout, SEGMENTS, Segment, Template};
 
@@ -62,10 +68,26 @@ impl Tokenizer {
     /// # Errors
     /// `Format` when the bytes are not a tokenizer or it puts no special token before a text.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let malformed =
-            |what: &str| Error::new(ErrorKind::Format, format!("tokenizer.json {what}"));
-        let mut inner = tokenizers::Tokenizer::from_bytes(bytes)
+        let malformed = |what: &str| Error::new(ErrorKind::Format, format!("{TOKENIZER} {what}"));
+        let inner = tokenizers::Tokenizer::from_bytes(bytes)
             .map_err(|error| malformed(&format!("is not a tokenizer: {error}")))?;
+        Self::new(inner)
+    }
+
+    /// The tokenizer of `bundle`.
+    ///
+    /// # Errors
+    /// As [`Bundle::peek`] and [`Self::from_bytes`].
+    pub fn of(bundle: &Bundle) -> Result<Self> {
+        let json = bundle.peek(TOKENIZER)?;
+        match bundle.manifest.files.contains_key(PIECES) {
+            true => Self::new(pieces::join(json, bundle.peek(PIECES)?)?),
+            false => Self::from_bytes(json),
+        }
+    }
+
+    fn new(mut inner: tokenizers::Tokenizer) -> Result<Self> {
+        let malformed = |what: &str| Error::new(ErrorKind::Format, format!("{TOKENIZER} {what}"));
         inner.with_padding(None);
         inner
             .with_truncation(None)
@@ -265,7 +287,7 @@ fn window_starts(len: usize, room: usize, template: &Template) -> Vec<usize> {
 mod tests {
     use super::*;
 
-    const TINY: &[u8] = include_bytes!("../tests/fixtures/tiny-bert/tokenizer.json");
+    const TINY: &[u8] = include_bytes!("../../tests/fixtures/tiny-bert/tokenizer.json");
 
     fn template(layout: Layout) -> Template {
         Template {

@@ -1,0 +1,187 @@
+//! The pieces of a unigram tokenizer in a file of their own: as JSON they are most of the download.
+//!
+//! `pieces.safetensors` holds `pieces` (UTF-8, one behind the other, a line feed between) and
+//! `scores` (f32, as sentencepiece keeps them); `tokenizer.json` beside it is the hub's file with an
+//! empty vocabulary.
+
+use safetensors::{Dtype, SafeTensors};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokenizers::models::unigram::Unigram;
+use tokenizers::{
+    AddedToken, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper, Tokenizer,
+};
+
+use crate::bundle::PIECES;
+use crate::error::{Error, ErrorKind, Result};
+
+const TEXTS: &str = "pieces";
+const SCORES: &str = "scores";
+
+/// A `tokenizer.json` of the hub in two parts, or none where it is not a unigram one or a piece holds
+/// a line feed.
+///
+/// # Errors
+/// `Format` when the bytes are no JSON.
+#[cfg(feature = "cli")]
+pub fn split(json: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
+    use safetensors::tensor::TensorView;
+
+    let mut file: Value = serde_json::from_slice(json).map_err(not_a_tokenizer)?;
+    if file["model"]["type"] != "Unigram" {
+        return Ok(None);
+    }
+    let vocabulary = file["model"]["vocab"].take();
+    let vocabulary: Vec<(String, f64)> =
+        serde_json::from_value(vocabulary).map_err(not_a_tokenizer)?;
+    if vocabulary.iter().any(|(text, _)| text.contains('\n')) {
+        return Ok(None);
+    }
+    file["model"]["vocab"] = Value::Array(Vec::new());
+    let (texts, scores): (Vec<String>, Vec<f64>) = vocabulary.into_iter().unzip();
+    let texts = texts.join("\n").into_bytes();
+    let scores = scores
+        .iter()
+        .flat_map(|&score| (score as f32).to_le_bytes());
+    let scores: Vec<u8> = scores.collect();
+    let malformed = |error| Error::new(ErrorKind::Format, format!("{PIECES}: {error}"));
+    let view = |dtype, length, bytes| TensorView::new(dtype, vec![length], bytes);
+    let tensors = [
+        (
+            TEXTS,
+            view(Dtype::U8, texts.len(), &texts).map_err(malformed)?,
+        ),
+        (
+            SCORES,
+            view(Dtype::F32, scores.len() / 4, &scores).map_err(malformed)?,
+        ),
+    ];
+    let pieces = safetensors::serialize(tensors, None).map_err(malformed)?;
+    let rest = serde_json::to_vec(&file).map_err(not_a_tokenizer)?;
+    Ok(Some((rest, pieces)))
+}
+
+/// The tokenizer that [`split`] took apart.
+///
+/// # Errors
+/// `Format` when one of the parts is not what it should be.
+pub(super) fn join(json: &[u8], pieces: &[u8]) -> Result<Tokenizer> {
+    #[derive(Deserialize)]
+    struct Parts {
+        model: Model,
+        normalizer: Value,
+        pre_tokenizer: Value,
+        post_processor: Value,
+        added_tokens: Vec<AddedToken>,
+    }
+    #[derive(Deserialize)]
+    struct Model {
+        unk_id: Option<usize>,
+        #[serde(default)]
+        byte_fallback: bool,
+    }
+    let parts: Parts = serde_json::from_slice(json).map_err(not_a_tokenizer)?;
+    let model = Unigram::from(read(pieces)?, parts.model.unk_id, parts.model.byte_fallback);
+    let mut tokenizer = Tokenizer::new(model.map_err(not_a_tokenizer)?);
+    let normalizer: Option<NormalizerWrapper> = part(parts.normalizer)?;
+    let pre_tokenizer: Option<PreTokenizerWrapper> = part(parts.pre_tokenizer)?;
+    let post_processor: Option<PostProcessorWrapper> = part(parts.post_processor)?;
+    tokenizer
+        .with_normalizer(normalizer)
+        .map_err(not_a_tokenizer)?
+        .with_pre_tokenizer(pre_tokenizer)
+        .with_post_processor(post_processor);
+    for token in parts.added_tokens {
+        let added = match token.special {
+            true => tokenizer.add_special_tokens([token]),
+            false => tokenizer.add_tokens([token]),
+        };
+        added.map_err(not_a_tokenizer)?;
+    }
+    Ok(tokenizer)
+}
+
+fn part<T: DeserializeOwned>(part: Value) -> Result<Option<T>> {
+    serde_json::from_value(part).map_err(not_a_tokenizer)
+}
+
+fn read(bytes: &[u8]) -> Result<Vec<(String, f64)>> {
+    let malformed = |what: String| Error::new(ErrorKind::Format, format!("{PIECES} {what}"));
+    let file = SafeTensors::deserialize(bytes)
+        .map_err(|error| malformed(format!("is not a whole safetensors file: {error}")))?;
+    let tensor = |name, dtype| {
+        let tensor = file.tensor(name).ok();
+        let tensor = tensor.filter(|tensor| tensor.dtype() == dtype);
+        tensor.ok_or_else(|| malformed(format!("lacks `{name}` of type {dtype:?}")))
+    };
+    let (texts, scores) = (tensor(TEXTS, Dtype::U8)?, tensor(SCORES, Dtype::F32)?);
+    let texts = std::str::from_utf8(texts.data())
+        .map_err(|error| malformed(format!("holds pieces that are no UTF-8: {error}")))?;
+    let (scores, _) = scores.data().as_chunks();
+    let found = texts.split('\n').count();
+    if found != scores.len() {
+        return Err(malformed(format!(
+            "has {found} pieces but {} scores",
+            scores.len()
+        )));
+    }
+    let scores = scores
+        .iter()
+        .map(|&score| f64::from(f32::from_le_bytes(score)));
+    Ok(texts.split('\n').map(str::to_owned).zip(scores).collect())
+}
+
+fn not_a_tokenizer(error: impl std::fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::Format,
+        format!("tokenizer.json is not a tokenizer: {error}"),
+    )
+}
+
+#[cfg(all(test, feature = "cli"))]
+mod tests {
+    use super::*;
+
+    const TINY: &[u8] = include_bytes!("../../tests/fixtures/tiny-bert/tokenizer.json");
+
+    #[test]
+    fn both_parts_make_the_same_ids() {
+        let whole = Tokenizer::from_bytes(TINY).unwrap();
+        let (json, pieces) = split(TINY).unwrap().unwrap();
+        assert!(json.len() < TINY.len());
+        let joined = join(&json, &pieces).unwrap();
+        for text in ["hello world", "नमस्ते </s> दुनिया", "", "𒀀 ok", "<mask> a<s>"]
+        {
+            for special in [true, false] {
+                let ids = |tokenizer: &Tokenizer| {
+                    tokenizer
+                        .encode_fast(text, special)
+                        .unwrap()
+                        .get_ids()
+                        .to_vec()
+                };
+                assert_eq!(ids(&joined), ids(&whole), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn parts_that_do_not_fit_are_refused() {
+        let (json, pieces) = split(TINY).unwrap().unwrap();
+        let cut = &pieces[..pieces.len() - 8];
+        let error = join(&json, cut).unwrap_err();
+        assert!(
+            error.to_string().contains("not a whole safetensors"),
+            "{error}"
+        );
+        let error = join(b"{}", &pieces).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Format);
+    }
+
+    #[test]
+    fn other_tokenizers_stay_whole() {
+        let bge = include_bytes!("../../tests/fixtures/tiny-bge/tokenizer.json");
+        assert!(split(bge).unwrap().is_none());
+    }
+}
