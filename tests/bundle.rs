@@ -85,7 +85,7 @@ fn a_missing_file_is_named() {
 fn a_bundle_of_another_version_says_both_versions() {
     let (_guard, folder) = copy();
     edit_manifest(&folder, |text| {
-        text.replace("\"version\": 1,", "\"version\": 7,")
+        text.replace("\"version\":1,", "\"version\":7,")
     });
     let message = score_with(&folder);
     assert!(
@@ -111,7 +111,7 @@ fn a_manifest_that_is_none_is_refused() {
 fn shapes_that_do_not_fit_the_config_are_all_named() {
     let (_guard, folder) = copy();
     edit_manifest(&folder, |text| {
-        text.replace("\"intermediate_size\": 64", "\"intermediate_size\": 96")
+        text.replace("\"intermediate_size\":64", "\"intermediate_size\":96")
     });
     let message = score_with(&folder);
     assert!(
@@ -132,7 +132,7 @@ fn shapes_that_do_not_fit_the_config_are_all_named() {
 fn missing_tensors_are_all_named() {
     let (_guard, folder) = copy();
     edit_manifest(&folder, |text| {
-        text.replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3")
+        text.replace("\"num_hidden_layers\":2", "\"num_hidden_layers\":3")
     });
     let message = score_with(&folder);
     assert!(
@@ -148,9 +148,7 @@ fn missing_tensors_are_all_named() {
 #[test]
 fn head_sizes_that_make_no_sense_are_refused() {
     let (_guard, folder) = copy();
-    edit_manifest(&folder, |text| {
-        text.replace("\"hidden\": 4", "\"hidden\": 0")
-    });
+    edit_manifest(&folder, |text| text.replace("\"hidden\":4", "\"hidden\":0"));
     assert!(score_with(&folder).contains("sizes make no sense"));
 }
 
@@ -158,7 +156,7 @@ fn head_sizes_that_make_no_sense_are_refused() {
 fn a_file_name_that_leaves_the_folder_is_refused() {
     let (_guard, folder) = copy();
     edit_manifest(&folder, |text| {
-        text.replace("\"heads.safetensors\": {", "\"../heads.safetensors\": {")
+        text.replace("\"heads.safetensors\":{", "\"../heads.safetensors\":{")
     });
     assert!(score_with(&folder).contains("expected a plain file name"));
 }

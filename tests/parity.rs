@@ -7,10 +7,7 @@ use burn::tensor::Device;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use touchstone::cli::model::read_bundle;
-use touchstone::cli::pack::{self, PackOptions};
-use touchstone::encoder::{
-    Encoder, EncoderConfig, Execution, POOLS, Pipeline, Pool, Precision, Weights,
-};
+use touchstone::encoder::{Encoder, EncoderConfig, Execution, POOLS, Pipeline, Pool, Weights};
 use touchstone::scorer::{Embedder, Unpaused};
 use touchstone::text::Segment;
 use touchstone::tokenizer::{Passage, Tokenizer, Window};

@@ -6,7 +6,6 @@ and `onnx/` gets the same weights for ONNX Runtime: f32, int8 (its dynamic quant
 """
 
 import json
-import shutil
 import sys
 from pathlib import Path
 
@@ -31,12 +30,12 @@ TOKENIZER = {
 }
 
 
-def write_checkpoint(weights, bundle, folder):
+def write_checkpoint(weights, folder):
     """The files of a sentence-transformers model."""
     config = {"architectures": ["BertModel"], "model_type": "bert", "hidden_act": "gelu", **weights.config}
     write(folder / "config.json", config)
     write(folder / "tokenizer_config.json", TOKENIZER)
-    shutil.copy(bundle / "tokenizer.json", folder)
+    write(folder / "tokenizer.json", weights.tokenizer())
     names = {name.removesuffix(".q4").removesuffix(".q8").removesuffix(".scale") for name in weights.tensors}
     save_file({name: weights.f32(name) for name in names}, folder / "model.safetensors", metadata={"format": "pt"})
     kinds = ["Transformer", "Pooling", "Normalize"]
@@ -76,7 +75,7 @@ def main():
     bundle, folder = map(Path, sys.argv[1:])
     folder.mkdir(parents=True, exist_ok=True)
     weights = Weights(bundle)
-    write_checkpoint(weights, bundle, folder)
+    write_checkpoint(weights, folder)
     write_onnx(weights, folder / "onnx")
 
 

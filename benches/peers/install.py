@@ -70,7 +70,7 @@ class Environment:
         shutil.rmtree(self.models, ignore_errors=True)
         run([self.python, HERE / "convert.py", bundle, self.models], "writing the same weights for the peers")
         rows = HERE.parent.parent / "data" / "authored.jsonl"
-        run([self.python, HERE / "texts.py", rows, bundle / "tokenizer.json", self.texts], "choosing the texts")
+        run([self.python, HERE / "texts.py", rows, self.models / "tokenizer.json", self.texts], "choosing the texts")
         mark.write_text(made_from)
 
     def has(self, package):

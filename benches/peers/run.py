@@ -17,7 +17,7 @@ from report import markdown
 ROOT = HERE.parent.parent
 QUICK = ["1 x 32", "1 x 128", "8 x 128"]
 # Files of a bundle that the encoder alone needs; heads and manifest are small.
-ENCODER = ["bundle.json", "encoder.safetensors", "tokenizer.json"]
+ENCODER = ["bundle.json", "encoder.safetensors", "tokenizer.json", "pieces.safetensors"]
 # Peers in the browser: name, runtime, device, numbers, threads.
 BROWSER = [
     ("touchstone-cpu", "touchstone", "cpu", "q4"),
@@ -69,7 +69,7 @@ def native_peers(given, environment):
         return Peer(name, command, given.threads, [*files, *needed])
 
     ours = given.touchstone or build(ROOT)
-    files = [ours, *(bundle / name for name in ENCODER)]
+    files = [ours, *(bundle / name for name in ENCODER if (bundle / name).exists())]
     peers = [Peer("touchstone", [ours, bundle], given.threads, files)]
     runtime, tokenizer = ["onnxruntime", "numpy", "numpy.libs", "tokenizers"], models / "tokenizer.json"
     for name, file in [("f32", "model.onnx"), ("int8", "model_quantized.onnx"), ("q4", "model_q4.onnx")]:

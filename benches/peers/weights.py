@@ -19,6 +19,17 @@ class Weights:
         if self.config.get("model_type", "bert") != "bert":
             raise SystemExit(f"{bundle} holds a {self.config['model_type']}; the peers are fed a BERT")
         self.tensors = load_file(bundle / "encoder.safetensors")
+        self.bundle = bundle
+
+    def tokenizer(self):
+        """The hub's `tokenizer.json`: the bundle keeps its pieces apart."""
+        whole = json.loads((self.bundle / "tokenizer.json").read_text(encoding="utf-8"))
+        pieces = self.bundle / "pieces.safetensors"
+        if pieces.exists():
+            parts = load_file(pieces)
+            texts = parts["pieces"].tobytes().decode().split("\n")
+            whole["model"]["vocab"] = [[text, float(score)] for text, score in zip(texts, parts["scores"])]
+        return whole
 
     def q4(self, name):
         """Signed weights `[rows, columns]` and scales `[rows, blocks]` of a 4-bit matrix, else None."""

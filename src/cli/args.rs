@@ -45,6 +45,9 @@ enum Command {
     /// Train the same heads on several encoders, with the same folds, and compare.
     #[cfg(feature = "train")]
     CompareEncoders(Box<crate::train::compare::CompareArgs>),
+    /// Make a smaller encoder that learns from a larger one on text without labels.
+    #[cfg(feature = "train")]
+    Distill(crate::train::distill::DistillArgs),
     /// Write a page about judged rows, to be read before training on them.
     #[cfg(feature = "train")]
     Report(crate::train::report::ReportArgs),
@@ -147,6 +150,8 @@ impl Cli {
             Command::Train(args) => crate::train::run(&args),
             #[cfg(feature = "train")]
             Command::CompareEncoders(args) => crate::train::compare::run(&args),
+            #[cfg(feature = "train")]
+            Command::Distill(args) => crate::train::distill::run(&args),
             #[cfg(feature = "train")]
             Command::Report(args) => crate::train::report::run(&args),
             #[cfg(feature = "train")]

@@ -16,6 +16,12 @@ const NAMED: usize = 5;
 pub struct Vocabulary(Vec<u32>);
 
 impl Vocabulary {
+    /// These ids, ascending.
+    #[cfg(feature = "train")]
+    pub fn new(ids: Vec<u32>) -> Self {
+        Self(ids)
+    }
+
     /// Reads a file of ids, one a line.
     ///
     /// # Errors

@@ -38,13 +38,13 @@ pub struct Adapters {
     pub products: Products,
 }
 
-/// A matrix with its adapter added, as checkpoints have it.
+/// A trained matrix or vector, as checkpoints have it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Matrix {
     /// The checkpoint's name, as in [`expected_shapes`](super::expected_shapes).
     pub name: String,
-    /// `[outputs, inputs]`.
-    pub shape: [usize; 2],
+    /// `[outputs, inputs]`, or `[outputs]`.
+    pub shape: Vec<usize>,
     /// Row-major.
     pub values: Vec<f32>,
 }
@@ -79,7 +79,7 @@ impl Encoder {
         Ok(())
     }
 
-    /// One step of `optimizer` on the adapters, at learning rate `rate`.
+    /// One step of `optimizer` on what is trained, at learning rate `rate`.
     pub fn step(&mut self, optimizer: &mut ModuleOptimizer, rate: f64, gradients: &mut Gradients) {
         if let Layers::PostNorm(stack) = &mut self.layers {
             let gradients = GradientsParams::from_module(gradients, &**stack);
@@ -110,23 +110,28 @@ impl Encoder {
 }
 
 /// The products that stand side by side in `linear`, each by itself.
-fn split(names: &[String], linear: &Linear) -> Result<Vec<Matrix>> {
-    let weight = linear.weight.val().inner().transpose();
+pub(super) fn split(names: &[String], linear: &Linear) -> Result<Vec<Matrix>> {
+    let weight = linear.weight.val().transpose();
     let [outputs, inputs] = weight.dims();
-    let values = weight.into_data().try_into_vec::<f32>();
-    let values = values.map_err(|error| {
-        let message = format!("the adapted matrices cannot be read: {error:?}");
-        Error::new(ErrorKind::Device, message)
-    })?;
+    let values = read(weight)?;
     let matrices = names
         .iter()
         .zip(values.chunks_exact(values.len() / names.len()));
     let matrices = matrices.map(|(name, values)| Matrix {
         name: format!("{name}.weight"),
-        shape: [outputs / names.len(), inputs],
+        shape: vec![outputs / names.len(), inputs],
         values: values.to_vec(),
     });
     Ok(matrices.collect())
+}
+
+/// The values of a parameter.
+pub(super) fn read<const D: usize>(parameter: Tensor<D>) -> Result<Vec<f32>> {
+    let values = parameter.inner().into_data().try_into_vec::<f32>();
+    values.map_err(|error| {
+        let message = format!("trained values cannot be read: {error:?}");
+        Error::new(ErrorKind::Device, message)
+    })
 }
 
 /// Freezes every parameter of a layer and gives the chosen matrices an adapter.

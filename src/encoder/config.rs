@@ -97,6 +97,17 @@ impl EncoderConfig {
         self.table().vocab
     }
 
+    /// Says that there are other layers.
+    #[cfg(feature = "train")]
+    pub(super) fn set_layers(&mut self, layers: usize) {
+        match self {
+            Self::Bert(config) => config.num_hidden_layers = layers,
+            Self::DistilBert(config) => config.n_layers = layers,
+            Self::XlmRoberta(config) => config.bert.num_hidden_layers = layers,
+            Self::Gemma(config) => config.num_hidden_layers = layers,
+        }
+    }
+
     /// Says that the vocabulary table has other rows.
     pub fn set_vocab_size(&mut self, rows: usize) {
         match self {

@@ -6,6 +6,8 @@ mod bert;
 #[cfg(feature = "cpu")]
 mod blockwise;
 mod config;
+#[cfg(feature = "train")]
+mod distil;
 mod distilbert;
 mod embedding;
 #[cfg(feature = "cpu")]
@@ -26,6 +28,8 @@ mod xlm_roberta;
 pub use adapt::{Adapters, Matrix, Products};
 pub use bert::BertConfig;
 pub use config::{EncoderConfig, expected_shapes};
+#[cfg(feature = "train")]
+pub use distil::{Trace, spread_layers};
 pub use distilbert::DistilBertConfig;
 pub use gemma::GemmaConfig;
 #[cfg(feature = "gpu")]

@@ -172,7 +172,7 @@ impl Plan {
 /// LayerNorm of the embeddings and the transformer layers.
 #[derive(Module, Debug)]
 pub(super) struct PostNorm {
-    norm: LayerNorm,
+    pub(super) norm: LayerNorm,
     pub(super) layers: Vec<Layer>,
 }
 
@@ -182,10 +182,10 @@ pub(super) struct Layer {
     /// Query, key and value in one product: `[width, 3 width]`.
     pub(super) qkv: Linear,
     pub(super) output: Linear,
-    attention_norm: LayerNorm,
+    pub(super) attention_norm: LayerNorm,
     pub(super) up: Linear,
     pub(super) down: Linear,
-    output_norm: LayerNorm,
+    pub(super) output_norm: LayerNorm,
     heads: usize,
 }
 

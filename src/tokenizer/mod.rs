@@ -4,6 +4,8 @@ mod pieces;
 
 #[cfg(feature = "cli")]
 pub use pieces::split;
+#[cfg(feature = "train")]
+pub use pieces::whole;
 
 use crate::bundle::{Bundle, PIECES, TOKENIZER};
 use crate::error::{Error, ErrorKind, Result};
@@ -123,6 +125,15 @@ impl Tokenizer {
             Error::new(ErrorKind::Format, message)
         })?;
         Ok((framed[..at].to_vec(), framed[at + plain.len()..].to_vec()))
+    }
+
+    /// Whether the token of that id is a special one or a single character, which other tokens can be
+    /// put together from.
+    #[cfg(feature = "train")]
+    pub fn is_elementary(&self, id: u32) -> bool {
+        let added = self.inner.get_added_tokens_decoder().contains_key(&id);
+        let token = self.inner.id_to_token(id);
+        added || token.is_none_or(|token| token.chars().count() == 1)
     }
 
     /// Number of token ids, added tokens included.

@@ -62,6 +62,23 @@ pub fn split(json: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
     Ok(Some((rest, pieces)))
 }
 
+/// A bundle's tokenizer as the one `tokenizer.json` that it was.
+///
+/// # Errors
+/// `Format` when one of the parts is not what it should be.
+#[cfg(feature = "train")]
+pub fn whole(bundle: &crate::bundle::Bundle) -> Result<Vec<u8>> {
+    use crate::bundle::TOKENIZER;
+
+    let json = bundle.peek(TOKENIZER)?;
+    if !bundle.manifest.files.contains_key(PIECES) {
+        return Ok(json.to_vec());
+    }
+    let mut file: Value = serde_json::from_slice(json).map_err(not_a_tokenizer)?;
+    file["model"]["vocab"] = serde_json::json!(read(bundle.peek(PIECES)?)?);
+    serde_json::to_vec(&file).map_err(not_a_tokenizer)
+}
+
 /// The tokenizer that [`split`] took apart.
 ///
 /// # Errors

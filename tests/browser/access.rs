@@ -13,14 +13,16 @@ const BACK: &str = "\u{e008}\u{e004}\u{e000}";
 const NARROW: u32 = 320;
 
 impl Page {
-    /// What axe-core finds wrong, one line each.
+    /// What axe-core finds wrong once no colour changes any more, one line each.
     pub async fn violations(&self) -> Vec<Value> {
         if self.run("return typeof axe").await != "object" {
             self.run(AXE).await;
         }
         let script = "const done = arguments[0];
             const runOnly = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-            axe.run(document, { runOnly }).then(({ violations }) => done(violations.flatMap(({ id, nodes }) =>
+            const changes = document.getAnimations().filter((one) => one instanceof CSSTransition);
+            const still = Promise.allSettled(changes.map((change) => change.finished));
+            still.then(() => axe.run(document, { runOnly })).then(({ violations }) => done(violations.flatMap(({ id, nodes }) =>
                 nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`))), (e) => done([String(e)]));";
         let found = self.client.execute_async(script, vec![]).await.unwrap();
         found.as_array().expect("a list").clone()

@@ -313,7 +313,7 @@ async fn a_truncated_file_is_named() {
 #[tokio::test]
 async fn a_bundle_of_another_version_is_refused() {
     let message =
-        bundle_error(|model| edit_manifest(model, "\"version\": 1,", "\"version\": 9,")).await;
+        bundle_error(|model| edit_manifest(model, "\"version\":1,", "\"version\":9,")).await;
     assert!(message.contains("version 9"), "{message}");
 }
 
@@ -325,8 +325,8 @@ async fn a_browser_without_the_memory_says_so() {
             .len();
         edit_manifest(
             model,
-            &format!("\"bytes\": {size}"),
-            "\"bytes\": 9007199254740991",
+            &format!("\"bytes\":{size}"),
+            "\"bytes\":9007199254740991",
         );
     })
     .await;

@@ -161,6 +161,8 @@ async fn the_page_is_of_use_before_the_model_arrives() {
         page.view(&view).await;
     }
     page.view("answer").await;
+    let shown = "document.querySelector('#cancel').offsetParent !== null";
+    page.wait("the answer is shown again", 5, shown).await;
     page.click("#cancel").await;
     page.wait(
         "it no longer waits",

@@ -1,8 +1,14 @@
 //! Tensors as a bundle stores them.
 
 use safetensors::Dtype;
+#[cfg(feature = "train")]
+use safetensors::SafeTensors;
 
+#[cfg(feature = "train")]
+use crate::bundle::ENCODER;
 use crate::encoder::{BLOCK, Precision, Quantised};
+#[cfg(feature = "train")]
+use crate::error::{Error, ErrorKind, Result};
 
 /// A tensor as it will be stored.
 pub struct Stored {
@@ -17,6 +23,26 @@ pub struct Stored {
 }
 
 impl Stored {
+    /// The tensors of a bundle's file of weights.
+    ///
+    /// # Errors
+    /// `Format` when it is cut short or none.
+    #[cfg(feature = "train")]
+    pub fn of_file(bytes: &[u8]) -> Result<Vec<Self>> {
+        let file = SafeTensors::deserialize(bytes).map_err(|error| {
+            let message = format!("{ENCODER} is not a whole safetensors file: {error}");
+            Error::new(ErrorKind::Format, message)
+        })?;
+        let tensors = file.tensors().into_iter();
+        let tensors = tensors.map(|(name, view)| Self {
+            name,
+            dtype: view.dtype(),
+            shape: view.shape().to_vec(),
+            bytes: view.data().to_vec(),
+        });
+        Ok(tensors.collect())
+    }
+
     /// Values as they are: in f16 where that loses nothing, as in checkpoints that once were f16.
     pub fn plain(name: impl Into<String>, shape: &[usize], values: &[f32]) -> Self {
         let is_half = |value: &f32| half::f16::from_f32(*value).to_f32() == *value;
@@ -62,7 +88,7 @@ impl Stored {
     }
 
     /// A quantised matrix, or a `stack` of such, as its codes and its scales.
-    pub(super) fn quantised(name: &str, stack: &[usize], matrix: Quantised) -> [Self; 2] {
+    pub fn quantised(name: &str, stack: &[usize], matrix: Quantised) -> [Self; 2] {
         let blocks = matrix.columns / BLOCK;
         let rows = matrix.rows() / stack.iter().product::<usize>().max(1);
         let shape = |last: usize| [stack, &[rows, last]].concat();

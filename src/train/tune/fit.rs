@@ -21,7 +21,7 @@ use crate::train::ridge::Ridge;
 const GROUP_TOKENS: usize = 1024;
 
 /// Share of the latest step in the loss shown.
-const LATEST: f32 = 0.05;
+pub const LATEST: f32 = 0.05;
 
 /// An adapted encoder and its head, while they learn.
 pub struct Fit<'a> {
@@ -142,7 +142,7 @@ fn head(ridge: &Ridge, device: &Device) -> Linear {
 }
 
 /// Rises to `peak` over the first tenth of the steps, then a cosine to zero.
-fn learning_rate(peak: f64, step: usize, steps: usize) -> f64 {
+pub fn learning_rate(peak: f64, step: usize, steps: usize) -> f64 {
     let done = (step as f64 + 0.5) / steps as f64;
     let warm_up = (done / 0.1).min(1.0);
     peak * warm_up * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())

@@ -2,13 +2,11 @@
 
 use std::path::Path;
 
-use safetensors::SafeTensors;
-
 use crate::bundle::{Bundle, ENCODER, EncoderInfo, Licence, Manifest};
 use crate::cli::import::Stored;
 use crate::cli::pack::{serialize, write_bundle};
 use crate::encoder::{Matrix, Precision};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 
 /// The weights of `bundle`'s encoder with `matrices` at `precision` in place of its own; every
 /// other tensor is kept bit for bit.
@@ -16,24 +14,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// # Errors
 /// `Format` when the encoder's file is not what it should be.
 pub fn merge(bundle: &Bundle, matrices: &[Matrix], precision: Precision) -> Result<Vec<u8>> {
-    let bytes = bundle.peek(ENCODER)?;
-    let old = SafeTensors::deserialize(bytes).map_err(|error| {
-        let message = format!("{ENCODER} is not a whole safetensors file: {error}");
-        Error::new(ErrorKind::Format, message)
-    })?;
     let replaced = |name: &str| matrices.iter().any(|matrix| stores(name, &matrix.name));
-    let kept = old
-        .tensors()
-        .into_iter()
-        .filter(|(name, _)| !replaced(name));
-    let mut tensors: Vec<Stored> = kept
-        .map(|(name, view)| Stored {
-            name,
-            dtype: view.dtype(),
-            shape: view.shape().to_vec(),
-            bytes: view.data().to_vec(),
-        })
-        .collect();
+    let mut tensors = Stored::of_file(bundle.peek(ENCODER)?)?;
+    tensors.retain(|tensor| !replaced(&tensor.name));
     for Matrix {
         name,
         shape,
@@ -74,6 +57,7 @@ pub fn write(
 mod tests {
     use burn::optim::SgdConfig;
     use burn::tensor::Device;
+    use safetensors::SafeTensors;
 
     use super::super::tests::{bundle, template};
     use super::*;
@@ -156,7 +140,7 @@ mod tests {
         let name = "encoder.layer.1.attention.self.value.weight";
         let matrix = Matrix {
             name: name.into(),
-            shape: [32, 32],
+            shape: vec![32, 32],
             values: vec![0.5; 32 * 32],
         };
         let bytes = merge(&bundle, &[matrix], Precision::Q8).unwrap();

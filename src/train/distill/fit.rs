@@ -1,0 +1,175 @@
+//! The loop that distils.
+
+use std::time::Instant;
+
+use burn::grad_clipping::GradientClippingConfig;
+use burn::optim::{AdamWConfig, ModuleOptimizer};
+use burn::tensor::Tensor;
+
+use super::{DistillArgs, Pair};
+use crate::cli::import::Stored;
+use crate::cli::progress::bar;
+use crate::encoder::{Encoder, Pool, Precision, Trace, Weights, expected_shapes};
+use crate::error::{Error, ErrorKind, Result};
+use crate::tokenizer::Passage;
+use crate::train::interrupt;
+use crate::train::random::Random;
+use crate::train::tune::{LATEST, learning_rate};
+
+/// Weight of the cosine's loss beside that of the states: cosines of this kind of encoder lie close
+/// together.
+const COSINE_WEIGHT: f64 = 10.0;
+
+/// Texts of a step of measuring.
+const MEASURED: usize = 16;
+
+/// A larger encoder and the smaller one that learns from it.
+pub struct Fit<'a> {
+    teacher: Encoder,
+    student: Encoder,
+    /// The layer of the larger one that each of the smaller one began as.
+    layers: &'a [usize],
+    optimizer: ModuleOptimizer,
+    args: &'a DistillArgs,
+}
+
+impl<'a> Fit<'a> {
+    /// Begins with `student`.
+    pub fn new(
+        teacher: Encoder,
+        student: Encoder,
+        layers: &'a [usize],
+        args: &'a DistillArgs,
+    ) -> Self {
+        let clipping = GradientClippingConfig::Norm(1.0);
+        let optimizer = AdamWConfig::new().with_grad_clipping(Some(clipping));
+        Self {
+            teacher,
+            student,
+            layers,
+            optimizer: optimizer.init(),
+            args,
+        }
+    }
+
+    /// Runs all steps over `learnt`: the smaller encoder, its mean cosine on `measured`, and seconds.
+    ///
+    /// # Errors
+    /// `Data` when the loss is no longer a number, `Input` when interrupted.
+    pub fn run(
+        mut self,
+        learnt: &[Pair],
+        measured: &[Pair],
+        random: &mut Random,
+    ) -> Result<(Encoder, f32, f64)> {
+        interrupt::watch();
+        let started = Instant::now();
+        let mut order: Vec<usize> = (0..learnt.len()).collect();
+        let steps = order.len().div_ceil(self.args.batch) * self.args.epochs;
+        let bar = bar("distilling, loss {msg}", steps as u64, "steps");
+        let (mut done, mut shown) = (0, None);
+        for _ in 0..self.args.epochs {
+            random.shuffle(&mut order);
+            for rows in order.chunks(self.args.batch) {
+                interrupt::check("nothing of the distilled encoder is kept")?;
+                let pairs: Vec<&Pair> = rows.iter().map(|&row| &learnt[row]).collect();
+                let rate = learning_rate(self.args.learning_rate, done, steps);
+                let loss = self.step(&pairs, rate)?;
+                let mean = shown.map_or(loss, |mean| mean + LATEST * (loss - mean));
+                shown = Some(mean);
+                bar.set_message(format!("{mean:.4}"));
+                bar.inc(1);
+                done += 1;
+            }
+        }
+        bar.finish_and_clear();
+        let cosine = self.cosine(measured)?;
+        Ok((self.student, cosine, started.elapsed().as_secs_f64()))
+    }
+
+    /// Learns from `pairs` and returns their loss before.
+    fn step(&mut self, pairs: &[&Pair], rate: f64) -> Result<f32> {
+        let (loss, _) = self.compare(pairs)?;
+        let value: f32 = loss.clone().into_scalar();
+        if !value.is_finite() {
+            let message =
+                format!("distilling diverged (loss {value}): try a lower --learning-rate");
+            return Err(Error::new(ErrorKind::Data, message));
+        }
+        let mut gradients = loss.backward();
+        self.student.step(&mut self.optimizer, rate, &mut gradients);
+        Ok(value)
+    }
+
+    /// The loss of `pairs` and the cosine of each, `[pairs, 1]`.
+    fn compare(&self, pairs: &[&Pair]) -> Result<(Tensor<1>, Tensor<2>)> {
+        let trace = |encoder: &Encoder, of: fn(&Pair) -> &Passage| {
+            encoder.trace(&pairs.iter().map(|pair| of(pair)).collect::<Vec<_>>())
+        };
+        let wanted = vectors(&trace(&self.teacher, |pair| &pair.teacher)?);
+        let guide = trace(&self.teacher, |pair| &pair.mapped)?;
+        let found = trace(&self.student, |pair| &pair.student)?;
+        let cosines = (vectors(&found) * wanted).sum_dim(1);
+        let mut loss = (cosines.clone().neg() + 1.0).mean() * COSINE_WEIGHT;
+        let share = 1.0 / (self.layers.len() + 1) as f64;
+        // Behind the norm of the embeddings there is a state, too.
+        let layers = std::iter::once(0).chain(self.layers.iter().map(|layer| layer + 1));
+        for (state, layer) in found.states.iter().zip(layers) {
+            let guide = guide.states[layer].clone() * found.tokens.clone();
+            let size = guide.clone().square().sum();
+            let difference = state.clone() * found.tokens.clone() - guide;
+            loss = loss + difference.square().sum() / size * share;
+        }
+        Ok((loss, cosines))
+    }
+
+    /// Mean cosine of the smaller encoder's vectors to the larger one's.
+    ///
+    /// # Errors
+    /// As [`Encoder::trace`].
+    pub fn cosine(&self, pairs: &[Pair]) -> Result<f32> {
+        let mut sum = 0.0;
+        for group in pairs.chunks(MEASURED) {
+            let (_, cosines) = self.compare(&group.iter().collect::<Vec<_>>())?;
+            let cosines: f32 = cosines.sum().into_scalar();
+            sum += cosines;
+        }
+        Ok(sum / pairs.len() as f32)
+    }
+}
+
+/// The sentence's vector of each passage, L2-normalised, `[passages, width]`.
+fn vectors(trace: &Trace) -> Tensor<2> {
+    let [passages, _, width] = trace.pools.dims();
+    let all = trace.pools.clone().narrow(1, Pool::All as usize, 1);
+    let all = all.reshape([passages, width]);
+    let length = all.clone().square().sum_dim(1).sqrt() + 1e-12;
+    all / length
+}
+
+/// The tensors of the smaller encoder: its layers at `precision`, all else as `weights` have it.
+///
+/// # Errors
+/// As [`Weights::quantised`].
+pub fn stored(weights: &Weights, student: &Encoder, precision: Precision) -> Result<Vec<Stored>> {
+    let trained = student.layer_tensors()?;
+    let mut tensors = Vec::new();
+    for tensor in &trained {
+        tensors.extend(Stored::matrix(
+            &tensor.name,
+            &tensor.shape,
+            &tensor.values,
+            precision,
+        ));
+    }
+    for (name, shape) in expected_shapes(student.config()) {
+        if trained.iter().any(|tensor| tensor.name == name) {
+            continue;
+        }
+        match weights.quantised(&name)? {
+            Some(matrix) => tensors.extend(Stored::quantised(&name, &[], matrix)),
+            None => tensors.push(Stored::plain(&name, &shape, &weights.f32(&name)?)),
+        }
+    }
+    Ok(tensors)
+}
