@@ -595,3 +595,48 @@ fn the_default_heads_order_most_sense_pairs_rightly() {
     assert!(count("n") >= 200 && found["by_language"].as_object().unwrap().len() >= 6);
     assert!(4 * count("right") >= 3 * count("n"), "{}", found["all"]);
 }
+
+/// One layer of the tiny encoder's two, with fewer tokens, learns to give nearly the same vectors.
+#[test]
+fn a_distilled_encoder_comes_nearer_to_the_larger_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (texts, output) = (path("texts.txt"), path("small"));
+    let rows = include_str!("../data/authored.jsonl").lines().take(300);
+    let lines = rows.map(|row| {
+        let row: Value = serde_json::from_str(row).unwrap();
+        row["response"].as_str().unwrap().replace('\n', " ")
+    });
+    std::fs::write(&texts, lines.collect::<Vec<_>>().join("\n")).unwrap();
+    let bundle = common::tiny_bundle().to_str().unwrap();
+    let distill = ["distill", &texts, "--bundle", bundle, "--output", &output];
+    let options = ["--layers", "1", "--epochs", "4", "--learning-rate", "3e-3"];
+    let more = [
+        "--tokens",
+        "540",
+        "--max-tokens",
+        "32",
+        "--precision",
+        "f32",
+    ];
+    let said = stdout(&[distill.as_slice(), &options, &more].concat());
+    let number = |after: &str| -> f32 {
+        let rest = said.split(after).nth(1).unwrap();
+        rest.split_whitespace().next().unwrap().parse().unwrap()
+    };
+    let (before, after) = (number("held out: "), number("as they were, "));
+    assert!(after > before + 0.2 * (1.0 - before), "{said}");
+
+    let manifest: Value = serde_json::from_str(&stdout(&["inspect", &output, "--json"])).unwrap();
+    let config = &manifest["encoder"]["config"];
+    assert_eq!(config["num_hidden_layers"], 1);
+    assert_eq!(config["vocab_size"], 540);
+    let vectors = path("vectors.npy");
+    let embed = ["embed", &texts, "--bundle", &output, "--output", &vectors];
+    stdout(&embed);
+
+    let message = failure(&[distill.as_slice(), &["--layers", "3"]].concat());
+    assert!(message.contains("3 layers"), "{message}");
+    let message = failure(&[distill.as_slice(), &["--layers", "1", "--tokens", "9"]].concat());
+    assert!(message.contains("--tokens 9"), "{message}");
+}
