@@ -80,6 +80,15 @@ pub struct RunArgs {
 }
 
 impl RunArgs {
+    /// That bundle on the CPU.
+    pub fn on_the_cpu(bundle: BundleArgs) -> Self {
+        Self {
+            bundle,
+            #[cfg(feature = "gpu")]
+            gpu: false,
+        }
+    }
+
     /// How the encoder's layers run.
     ///
     /// # Errors

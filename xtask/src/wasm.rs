@@ -60,7 +60,7 @@ impl Backend {
     fn minutes(self, release: bool) -> f32 {
         match (self, release) {
             (Backend::Cpu, false) => 4.0,
-            (Backend::WebGpu, false) => 6.0,
+            (Backend::WebGpu, false) => 2.5,
             (Backend::Cpu, true) => 6.0,
             (Backend::WebGpu, true) => 10.0,
         }

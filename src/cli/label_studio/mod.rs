@@ -215,12 +215,9 @@ fn ensure_metric(scorer: &Scorer, general: &Settings) -> Result<()> {
 fn bundle(page: &Path, bundles: &[PathBuf]) -> RunArgs {
     let own = page.join("model");
     let own = own.join(MANIFEST).is_file().then_some(own);
-    RunArgs {
-        bundle: BundleArgs {
-            bundle: bundles.first().cloned().or(own),
-        },
-        ..RunArgs::default()
-    }
+    RunArgs::on_the_cpu(BundleArgs {
+        bundle: bundles.first().cloned().or(own),
+    })
 }
 
 /// Both are as they were before a call that panicked: they change only at its end.

@@ -20,6 +20,7 @@ const LANES: usize = 8;
 const PAIR: usize = 2;
 /// Rows that one pass over a tile serves.
 const ROWS: usize = if cfg!(target_arch = "wasm32") { 4 } else { 8 };
+const HALF: usize = ROWS / 2;
 
 /// One block of the weights of [`LANES`] outputs.
 #[derive(Clone)]
@@ -185,8 +186,7 @@ impl BlockwiseMatrix {
             while start < count {
                 start += match count - start {
                     ROWS.. => some::<ROWS>(self.kernel, weights, start, row, &mut give),
-                    4.. => some::<4>(self.kernel, weights, start, row, &mut give),
-                    2.. => some::<2>(self.kernel, weights, start, row, &mut give),
+                    HALF.. => some::<HALF>(self.kernel, weights, start, row, &mut give),
                     _ => some::<1>(self.kernel, weights, start, row, &mut give),
                 };
             }
