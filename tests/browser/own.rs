@@ -279,8 +279,9 @@ async fn corrections_adjust_scores_and_one_click_undoes_it() {
     page.wait("the comparison is open", 20, open).await;
     page.fill("#compare-b", "My cousin, of course.").await;
     page.click("#compare").await;
-    let first = "document.querySelector('tr[data-metric=fairness] .adjusted-star') !== null
-        && document.querySelector('table.compare tr[data-metric=fairness] td').innerText";
+    let first =
+        "document.querySelector('table.compare tr[data-metric=fairness]:has(.adjusted-star) td')
+        ?.innerText";
     let first = page.wait("the comparison is adjusted", 60, first).await;
     assert!(first.as_str().unwrap().starts_with(&shown), "{first}");
     page.close().await;
