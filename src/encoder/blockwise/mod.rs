@@ -53,8 +53,9 @@ pub(super) enum Kernel {
     AvxVnni,
     #[cfg(target_arch = "wasm32")]
     Simd128,
-    /// Loops, which the others are compared with.
-    #[cfg(test)]
+    /// Loops, which the others are compared with; elsewhere than x86 and wasm there are no others.
+    #[cfg(any(test, not(any(target_arch = "x86_64", target_arch = "wasm32"))))]
+    #[cfg_attr(not(test), allow(dead_code, reason = "products run in f32 there"))]
     Plain,
 }
 
@@ -84,7 +85,7 @@ impl Kernel {
             Self::Avx512Vnni | Self::AvxVnni => unsafe { x86::quantise(values, block) },
             #[cfg(target_arch = "wasm32")]
             Self::Simd128 => wasm::quantise(values, block),
-            #[cfg(test)]
+            #[cfg(any(test, not(any(target_arch = "x86_64", target_arch = "wasm32"))))]
             Self::Plain => plain::quantise(values, block),
         }
     }
@@ -99,7 +100,7 @@ impl Kernel {
             Self::AvxVnni => unsafe { x86::avx::sums(weights, rows) },
             #[cfg(target_arch = "wasm32")]
             Self::Simd128 => wasm::sums(weights, rows),
-            #[cfg(test)]
+            #[cfg(any(test, not(any(target_arch = "x86_64", target_arch = "wasm32"))))]
             Self::Plain => plain::sums(weights, rows),
         }
     }
@@ -223,7 +224,7 @@ fn steps(largest: f32) -> (f32, f32) {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, not(any(target_arch = "x86_64", target_arch = "wasm32"))))]
 mod plain {
     use super::{BLOCK, LANES, PAIR, RowBlock, Sums, WeightBlock, steps};
 
