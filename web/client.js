@@ -141,6 +141,17 @@ export class ScorerClient {
     return this.#call("check", {}, options);
   }
 
+  /**
+   * A further client that loads the same model in a worker of its own.
+   *
+   * @param {import("./protocol.js").Backend} backend
+   * @returns {{ helper: ScorerClient, loading: Promise<Loaded> }}
+   */
+  another(backend) {
+    const helper = new ScorerClient({ start: this.#start });
+    return { helper, loading: helper.load({ ...this.#wanted, backend }) };
+  }
+
   /** Ends the worker and frees its memory; what is pending rejects with an `AbortError`. */
   close() {
     const error = new DOMException("The scorer was closed.", "AbortError");

@@ -333,14 +333,45 @@ async fn a_closed_tab_goes_on_where_it_was() {
     page.close().await;
 }
 
+/// Notes every worker that scores rows, in `window.scorers`.
+const NOTE_WORKERS: &str = "window.scorers = new Set();
+    const post = Worker.prototype.postMessage;
+    Worker.prototype.postMessage = function (...message) {
+        if (message[0]?.type === 'scoreBatch') window.scorers.add(this);
+        return post.apply(this, message);
+    }";
+
+#[tokio::test]
+async fn a_long_file_is_shared_between_workers() {
+    let (dist, folder) = (tiny_dist(), tempfile::tempdir().unwrap());
+    let file = write(folder.path(), "many.csv", many(800));
+    let page = open(dist.path()).await;
+    page.run(NOTE_WORKERS).await;
+    start(&page, &file).await;
+    done(&page).await;
+    let (found, expected) = (
+        lines(&export(&page, "jsonl").await),
+        lines(&companion(&file, "out.jsonl")),
+    );
+    assert_eq!(found.len(), 800);
+    for (row, (found, expected)) in found.iter().zip(&expected).enumerate() {
+        let scores = [found, expected].map(|row| &row["predicted"]["score"]);
+        same_numbers(scores[0], scores[1], &format!("row {row}"));
+    }
+    let workers = page
+        .run("return [window.scorers.size, navigator.hardwareConcurrency]")
+        .await;
+    let count = |index: usize| workers[index].as_u64().unwrap();
+    assert_eq!(count(0), count(1).min(4), "{workers}");
+    page.close().await;
+}
+
 #[tokio::test]
 async fn a_killed_worker_leaves_no_hole_and_no_wrong_number() {
     let (dist, folder) = (tiny_dist(), tempfile::tempdir().unwrap());
     let file = write(folder.path(), "many.csv", many(400));
     let page = open(dist.path()).await;
-    page.run("const post = Worker.prototype.postMessage;
-        Worker.prototype.postMessage = function (...message) { if (message[0]?.type === 'scoreBatch') window.scorer = this; return post.apply(this, message); }")
-        .await;
+    page.run(NOTE_WORKERS).await;
     start(&page, &file).await;
     page.wait(
         "some rows are scored",
@@ -348,7 +379,13 @@ async fn a_killed_worker_leaves_no_hole_and_no_wrong_number() {
         "document.querySelector('.file-progress')?.value >= 16",
     )
     .await;
-    page.run("window.scorer.terminate(); window.scorer.dispatchEvent(new ErrorEvent('error', { message: 'killed by the test' }))").await;
+    page.run(
+        "for (const scorer of window.scorers) {
+            scorer.terminate();
+            scorer.dispatchEvent(new ErrorEvent('error', { message: 'killed by the test' }));
+        }",
+    )
+    .await;
     done(&page).await;
     let (found, expected) = (
         lines(&export(&page, "jsonl").await),

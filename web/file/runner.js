@@ -5,6 +5,7 @@
  */
 import { Estimate } from "./estimate.js";
 import { plainScore } from "./export.js";
+import { Helpers } from "./helpers.js";
 import { taskOf } from "./task.js";
 
 /**
@@ -33,6 +34,7 @@ const MOST_PATIENCE = 4000;
 export class Runner {
   /** @type {Estimate} */
   estimate = new Estimate();
+  #helpers = new Helpers();
   #restarts = 0;
 
   /**
@@ -56,10 +58,15 @@ export class Runner {
    * @param {AbortSignal} signal pauses: the batch under way is dropped and asked again later
    */
   async run(signal) {
-    let next = this.results.nextOpen(0);
-    while (next < this.results.length) {
-      signal.throwIfAborted();
-      next = await this.#batch(next, signal);
+    this.#helpers = new Helpers();
+    try {
+      let next = this.results.nextOpen(0);
+      while (next < this.results.length) {
+        signal.throwIfAborted();
+        next = await this.#batch(next, signal);
+      }
+    } finally {
+      this.#helpers.close();
     }
   }
 
@@ -153,8 +160,10 @@ export class Runner {
    * @param {AbortSignal} signal
    */
   async #send(tasks, signal) {
-    const { value } = await this.app.run((client) => client.scoreBatch(tasks, { signal }), signal);
+    const share = (/** @type {import("../client.js").ScorerClient} */ client) => this.#helpers.scoreBatch(client, tasks, signal);
+    const { value, loaded } = await this.app.run(share, signal);
     this.#restarts = 0;
+    this.#helpers.open(this.app.client, loaded, this.results.length - this.results.done);
     return checked(value, tasks.length);
   }
 
