@@ -88,11 +88,19 @@ pub fn pack(checkpoint: &Path, options: &PackOptions, output: &Path) -> Result<M
     let mut manifest = Manifest::new(&info.name.clone(), info);
     manifest.licences = super::fetch::licences(checkpoint, &manifest.encoder.name)?;
     let mut files = vec![(ENCODER, serialize(&encoder.tensors)?)];
-    files.extend(match split(&tokenizer)? {
-        Some((json, pieces)) => vec![(TOKENIZER, json), (PIECES, pieces)],
-        None => vec![(TOKENIZER, tokenizer)],
-    });
+    files.extend(tokenizer_files(tokenizer)?);
     assemble(manifest, files, options.heads, output)
+}
+
+/// A `tokenizer.json` as a bundle stores it.
+///
+/// # Errors
+/// As [`split`].
+pub fn tokenizer_files(json: Vec<u8>) -> Result<Vec<(&'static str, Vec<u8>)>> {
+    Ok(match split(&json)? {
+        Some((json, pieces)) => vec![(TOKENIZER, json), (PIECES, pieces)],
+        None => vec![(TOKENIZER, json)],
+    })
 }
 
 /// Keeps the first `width` components of the encoder's vectors.

@@ -3,9 +3,17 @@
 //! The vocabulary table stays quantised in CPU memory: as f32 it would not fit WebGPU's default
 //! limits, and a batch needs only its own rows.
 
+#[cfg(any(feature = "cpu", feature = "gpu"))]
+use std::ops::Range;
+
+#[cfg(any(feature = "cpu", feature = "gpu"))]
+use burn::tensor::{Device, Tensor, TensorData};
+
 use super::quant::Quantised;
 use super::weights::Weights;
 use crate::error::{Error, ErrorKind, Result};
+#[cfg(any(feature = "cpu", feature = "gpu"))]
+use crate::tokenizer::Window;
 
 /// Name of the vocabulary table of BERT and its kin.
 const WORDS: &str = "embeddings.word_embeddings.weight";
@@ -93,6 +101,26 @@ fn add(row: &mut [f32], values: &[f32]) {
         .for_each(|(value, add)| *value += add);
 }
 
+/// Rows of windows one below the other, see [`EmbeddingTable::stack`], as `[windows, longest, width]`;
+/// padding rows are zero.
+#[cfg(any(feature = "cpu", feature = "gpu"))]
+pub(super) fn unstack(
+    rows: &[f32],
+    windows: &[Range<usize>],
+    width: usize,
+    device: &Device,
+) -> Tensor<3> {
+    let longest = windows.iter().map(ExactSizeIterator::len).max();
+    let length = longest.unwrap_or(0).max(1);
+    let mut padded = vec![0.0; windows.len() * length * width];
+    for (range, output) in windows.iter().zip(padded.chunks_exact_mut(length * width)) {
+        let values = &rows[range.start * width..range.end * width];
+        output[..values.len()].copy_from_slice(values);
+    }
+    let shape = [windows.len(), length, width];
+    Tensor::from_data(TensorData::new(padded, shape), device)
+}
+
 enum Words {
     Plain(Vec<f32>),
     Quantised(Quantised),
@@ -120,6 +148,28 @@ impl EmbeddingTable {
 
     pub(super) fn width(&self) -> usize {
         self.layout.width
+    }
+
+    /// The embeddings of all windows, one below the other, `[tokens, width]`, and the rows of each.
+    ///
+    /// # Errors
+    /// As [`Self::look_up`].
+    #[cfg(any(feature = "cpu", feature = "gpu"))]
+    pub(super) fn stack(&self, windows: &[&Window]) -> Result<(Vec<f32>, Vec<Range<usize>>)> {
+        let mut tokens = 0;
+        let ranges = windows.iter().map(|window| {
+            let first = tokens;
+            tokens += window.ids.len();
+            first..tokens
+        });
+        let ranges: Vec<Range<usize>> = ranges.collect();
+        let width = self.width();
+        let mut rows = vec![0.0; tokens * width];
+        for (window, range) in windows.iter().zip(&ranges) {
+            let rows = &mut rows[range.start * width..range.end * width];
+            self.look_up(&window.ids, rows)?;
+        }
+        Ok((rows, ranges))
     }
 
     /// Writes the embeddings of `ids` into `output`, `[ids, width]`.

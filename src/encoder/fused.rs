@@ -9,7 +9,7 @@
 use std::cell::Cell;
 use std::ops::Range;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use rayon::prelude::*;
 use rten_gemm::{BiasVector, GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedBMatrix};
 use rten_simd::{SimdOp, SimdUnaryOp};
@@ -17,7 +17,7 @@ use rten_tensor::NdTensorView;
 use rten_vecmath::{Gelu, Normalize, NormalizeOptions, Softmax, Sum, SumSquareSub};
 
 use super::blockwise::{BlockwiseMatrix, Kernel, RowBlock};
-use super::embedding::{EmbeddingTable, NORM};
+use super::embedding::{EmbeddingTable, NORM, unstack};
 use super::post_norm::Plan;
 use super::weights::Weights;
 use crate::error::Result;
@@ -130,25 +130,14 @@ impl Fused {
         windows: &[&Window],
         device: &'a Device,
     ) -> Result<Run<'a>> {
-        let mut tokens = 0;
-        let ranges = windows.iter().map(|window| {
-            let first = tokens;
-            tokens += window.ids.len();
-            first..tokens
-        });
-        let ranges: Vec<_> = ranges.collect();
-        let mut hidden = vec![0.0; tokens * self.width];
-        for (window, range) in windows.iter().zip(&ranges) {
-            let rows = &mut hidden[range.start * self.width..range.end * self.width];
-            table.look_up(&window.ids, rows)?;
-        }
+        let (hidden, windows) = table.stack(windows)?;
         Ok(Run {
             fused: self,
             device,
             done: 0,
             qkv: vec![0.0; hidden.len() * 3],
             hidden,
-            windows: ranges,
+            windows,
         })
     }
 }
@@ -169,17 +158,7 @@ impl Run<'_> {
 
     /// The hidden states, `[windows, longest, width]`, padding rows zero.
     pub(super) fn hidden(&self) -> Tensor<3> {
-        let width = self.fused.width;
-        let longest = self.windows.iter().map(ExactSizeIterator::len).max();
-        let length = longest.unwrap_or(0).max(1);
-        let mut padded = vec![0.0; self.windows.len() * length * width];
-        let rows = padded.chunks_exact_mut(length * width);
-        for (range, rows) in self.windows.iter().zip(rows) {
-            let values = &self.hidden[range.start * width..range.end * width];
-            rows[..values.len()].copy_from_slice(values);
-        }
-        let shape = [self.windows.len(), length, width];
-        Tensor::from_data(TensorData::new(padded, shape), self.device)
+        unstack(&self.hidden, &self.windows, self.fused.width, self.device)
     }
 
     fn layer(&mut self, layer: &Layer) {

@@ -333,6 +333,22 @@ async fn a_closed_tab_goes_on_where_it_was() {
     page.close().await;
 }
 
+/// As many rows as the file has, each with the companion's score.
+async fn assert_scored_as_by_the_companion(page: &Page, file: &Path, rows: usize) {
+    let (found, expected) = (
+        lines(&export(page, "jsonl").await),
+        lines(&companion(file, "out.jsonl")),
+    );
+    assert_eq!((found.len(), expected.len()), (rows, rows));
+    for (row, (found, expected)) in found.iter().zip(&expected).enumerate() {
+        same_numbers(
+            &found["predicted"]["score"],
+            &expected["predicted"]["score"],
+            &format!("row {row}"),
+        );
+    }
+}
+
 /// Notes every worker that scores rows, in `window.scorers`.
 const NOTE_WORKERS: &str = "window.scorers = new Set();
     const post = Worker.prototype.postMessage;
@@ -349,15 +365,7 @@ async fn a_long_file_is_shared_between_workers() {
     page.run(NOTE_WORKERS).await;
     start(&page, &file).await;
     done(&page).await;
-    let (found, expected) = (
-        lines(&export(&page, "jsonl").await),
-        lines(&companion(&file, "out.jsonl")),
-    );
-    assert_eq!(found.len(), 800);
-    for (row, (found, expected)) in found.iter().zip(&expected).enumerate() {
-        let scores = [found, expected].map(|row| &row["predicted"]["score"]);
-        same_numbers(scores[0], scores[1], &format!("row {row}"));
-    }
+    assert_scored_as_by_the_companion(&page, &file, 800).await;
     let workers = page
         .run("return [window.scorers.size, navigator.hardwareConcurrency]")
         .await;
@@ -387,18 +395,7 @@ async fn a_killed_worker_leaves_no_hole_and_no_wrong_number() {
     )
     .await;
     done(&page).await;
-    let (found, expected) = (
-        lines(&export(&page, "jsonl").await),
-        lines(&companion(&file, "out.jsonl")),
-    );
-    assert_eq!(found.len(), 400);
-    for (row, (found, expected)) in found.iter().zip(&expected).enumerate() {
-        same_numbers(
-            &found["predicted"]["score"],
-            &expected["predicted"]["score"],
-            &format!("row {row}"),
-        );
-    }
+    assert_scored_as_by_the_companion(&page, &file, 400).await;
     page.close().await;
 }
 

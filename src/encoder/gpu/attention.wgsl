@@ -4,9 +4,6 @@
 // Constants set in front of this text: HEADS, SHARED (heads of keys and values), HEAD (width of one),
 // SCALE (of the logits), REACH (the farthest key a query sees), KEYS (of a tile).
 
-struct Batch { tokens: u32, passages: u32 }
-
-@group(0) @binding(0) var<uniform> batch: Batch;
 // Query, key and value of each token.
 @group(0) @binding(1) var<storage, read> qkv: array<vec4f>;
 // The first token of each token's window, and the one behind its last.

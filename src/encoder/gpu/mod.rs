@@ -15,12 +15,12 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Mutex;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use wgpu::{BufferUsages, ComputePipeline};
 
 use super::SentencePooling;
 use super::config::{EncoderConfig, Stack};
-use super::embedding::EmbeddingTable;
+use super::embedding::{EmbeddingTable, unstack};
 use super::pooling::{self, POOLS};
 use super::weights::Weights;
 use crate::error::{Error, ErrorKind, Result};
@@ -82,21 +82,8 @@ impl Layers {
 
     /// Uploads the embeddings of `windows`; no layer has run yet.
     pub(super) fn start(&self, table: &EmbeddingTable, windows: &[&Window]) -> Result<Run<'_>> {
-        let mut tokens = 0;
-        let ranges = windows.iter().map(|window| {
-            let first = tokens;
-            tokens += window.ids.len();
-            first..tokens
-        });
-        let ranges: Vec<Range<usize>> = ranges.collect();
-        let width = table.width();
-        let mut rows = vec![0.0; tokens * width];
-        for (window, range) in windows.iter().zip(&ranges) {
-            table.look_up(
-                &window.ids,
-                &mut rows[range.start * width..range.end * width],
-            )?;
-        }
+        let (rows, ranges) = table.stack(windows)?;
+        let tokens = rows.len() / table.width();
         let workspace = self.workspace(tokens);
         let spans = ranges.iter();
         let spans = spans.flat_map(|range| range.clone().map(|_| [range.start, range.end]));
@@ -182,16 +169,7 @@ impl Run<'_> {
             .gpu
             .read(hidden, &workspace.read, length)
             .await?;
-        let longest = self.windows.iter().map(ExactSizeIterator::len).max();
-        let longest = longest.unwrap_or(0).max(1);
-        let mut padded = vec![0.0; self.windows.len() * longest * width];
-        let rows = padded.chunks_exact_mut(longest * width);
-        for (range, rows) in self.windows.iter().zip(rows) {
-            let values = &values[range.start * width..range.end * width];
-            rows[..values.len()].copy_from_slice(values);
-        }
-        let shape = [self.windows.len(), longest, width];
-        Ok(Tensor::from_data(TensorData::new(padded, shape), device))
+        Ok(unstack(&values, &self.windows, width, device))
     }
 
     /// The pools of `passages`, whose windows the run was started with: `[passages x POOLS x width]`.

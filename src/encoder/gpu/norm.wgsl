@@ -2,9 +2,6 @@
 //
 // Constants set in front of this text: WIDTH, RMS, EPSILON, HAS_RESIDUAL.
 
-struct Batch { tokens: u32, passages: u32 }
-
-@group(0) @binding(0) var<uniform> batch: Batch;
 @group(0) @binding(1) var<storage, read> input: array<vec4f>;
 // Gain and shift.
 @group(0) @binding(2) var<storage, read> vectors: array<vec4f>;

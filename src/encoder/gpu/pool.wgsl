@@ -2,9 +2,6 @@
 //
 // Constants set in front of this text: WIDTH, POOLS.
 
-struct Batch { tokens: u32, passages: u32 }
-
-@group(0) @binding(0) var<uniform> batch: Batch;
 @group(0) @binding(1) var<storage, read> hidden: array<f32>;
 // `[POOLS, tokens]`.
 @group(0) @binding(2) var<storage, read> shares: array<f32>;

@@ -6,9 +6,6 @@
 // (4, 8 or 32 bits a weight), NORM_INPUT, NORM_RESIDUAL, RMS, EPSILON, HAS_BIAS, HAS_RESIDUAL, GELU,
 // GATED (the input is a gate and what it gates, side by side).
 
-struct Batch { tokens: u32, passages: u32 }
-
-@group(0) @binding(0) var<uniform> batch: Batch;
 @group(0) @binding(1) var<storage, read> input: array<vec4f>;
 @group(0) @binding(2) var<storage, read> codes: array<u32>;
 // Two f16 each.

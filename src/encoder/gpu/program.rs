@@ -381,7 +381,7 @@ impl Kernel {
     }
 
     fn text(self) -> String {
-        self.constants + self.body
+        self.constants + include_str!("batch.wgsl") + self.body
     }
 
     fn constant(mut self, name: &str, value: impl std::fmt::Display) -> Self {

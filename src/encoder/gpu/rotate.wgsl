@@ -3,9 +3,6 @@
 // Constants set in front of this text: HEADS, SHARED (heads of keys and values), HEAD (width of one),
 // EPSILON.
 
-struct Batch { tokens: u32, passages: u32 }
-
-@group(0) @binding(0) var<uniform> batch: Batch;
 @group(0) @binding(1) var<storage, read> windows: array<vec2u>;
 // Gain of queries, then of keys.
 @group(0) @binding(2) var<storage, read> gains: array<f32>;

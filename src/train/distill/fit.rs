@@ -89,7 +89,7 @@ impl<'a> Fit<'a> {
 
     /// Learns from `pairs` and returns their loss before.
     fn step(&mut self, pairs: &[&Pair], rate: f64) -> Result<f32> {
-        let (loss, _) = self.compare(pairs)?;
+        let loss = self.loss(pairs)?;
         let value: f32 = loss.clone().into_scalar();
         if !value.is_finite() {
             let message =
@@ -101,16 +101,17 @@ impl<'a> Fit<'a> {
         Ok(value)
     }
 
-    /// The loss of `pairs` and the cosine of each, `[pairs, 1]`.
-    fn compare(&self, pairs: &[&Pair]) -> Result<(Tensor<1>, Tensor<2>)> {
-        let trace = |encoder: &Encoder, of: fn(&Pair) -> &Passage| {
-            encoder.trace(&pairs.iter().map(|pair| of(pair)).collect::<Vec<_>>())
+    fn loss(&self, pairs: &[&Pair]) -> Result<Tensor<1>> {
+        let wanted = trace(&self.teacher, pairs, |pair| &pair.teacher)?;
+        let found = trace(&self.student, pairs, |pair| &pair.student)?;
+        let cosines = cosines(&found, &wanted);
+        let guide = match pairs.iter().any(|pair| pair.mapped.is_some()) {
+            true => trace(&self.teacher, pairs, |pair| {
+                pair.mapped.as_ref().unwrap_or(&pair.teacher)
+            })?,
+            false => wanted,
         };
-        let wanted = vectors(&trace(&self.teacher, |pair| &pair.teacher)?);
-        let guide = trace(&self.teacher, |pair| &pair.mapped)?;
-        let found = trace(&self.student, |pair| &pair.student)?;
-        let cosines = (vectors(&found) * wanted).sum_dim(1);
-        let mut loss = (cosines.clone().neg() + 1.0).mean() * COSINE_WEIGHT;
+        let mut loss = (cosines.neg() + 1.0).mean() * COSINE_WEIGHT;
         let share = 1.0 / (self.layers.len() + 1) as f64;
         // Behind the norm of the embeddings there is a state, too.
         let layers = std::iter::once(0).chain(self.layers.iter().map(|layer| layer + 1));
@@ -120,7 +121,7 @@ impl<'a> Fit<'a> {
             let difference = state.clone() * found.tokens.clone() - guide;
             loss = loss + difference.square().sum() / size * share;
         }
-        Ok((loss, cosines))
+        Ok(loss)
     }
 
     /// Mean cosine of the smaller encoder's vectors to the larger one's.
@@ -130,12 +131,24 @@ impl<'a> Fit<'a> {
     pub fn cosine(&self, pairs: &[Pair]) -> Result<f32> {
         let mut sum = 0.0;
         for group in pairs.chunks(MEASURED) {
-            let (_, cosines) = self.compare(&group.iter().collect::<Vec<_>>())?;
-            let cosines: f32 = cosines.sum().into_scalar();
+            let group: Vec<&Pair> = group.iter().collect();
+            let wanted = trace(&self.teacher, &group, |pair| &pair.teacher)?;
+            let found = trace(&self.student, &group, |pair| &pair.student)?;
+            let cosines: f32 = cosines(&found, &wanted).sum().into_scalar();
             sum += cosines;
         }
         Ok(sum / pairs.len() as f32)
     }
+}
+
+/// What `encoder` makes of one of the passages of each pair.
+fn trace(encoder: &Encoder, pairs: &[&Pair], of: fn(&Pair) -> &Passage) -> Result<Trace> {
+    encoder.trace(&pairs.iter().map(|pair| of(pair)).collect::<Vec<_>>())
+}
+
+/// The cosine of each pair, `[pairs, 1]`.
+fn cosines(found: &Trace, wanted: &Trace) -> Tensor<2> {
+    (vectors(found) * vectors(wanted)).sum_dim(1)
 }
 
 /// The sentence's vector of each passage, L2-normalised, `[passages, width]`.

@@ -14,14 +14,14 @@ use burn::tensor::Device;
 use clap::Args;
 
 use super::random::Random;
-use crate::bundle::{Bundle, ENCODER, EncoderInfo, Manifest, PIECES, TOKENIZER};
+use crate::bundle::{Bundle, ENCODER, EncoderInfo, Manifest};
 use crate::cli::args::{BundleArgs, precision};
-use crate::cli::pack::{serialize, write_bundle};
+use crate::cli::pack::{serialize, tokenizer_files, write_bundle};
 use crate::cli::{forms, model, print};
 use crate::encoder::{Execution, Precision, Weights, spread_layers};
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::{Layout, Template};
-use crate::tokenizer::{Passage, Tokenizer, split};
+use crate::tokenizer::{Passage, Tokenizer};
 use fit::Fit;
 use vocabulary::Trimmed;
 
@@ -73,8 +73,9 @@ pub struct Pair {
     pub teacher: Passage,
     /// In the tokens that are kept.
     pub student: Passage,
-    /// Those by their numbers in the larger one.
-    pub mapped: Passage,
+    /// Those by their numbers in the larger one; none where all tokens are kept, so that both read
+    /// the same.
+    pub mapped: Option<Passage>,
 }
 
 /// Runs the command.
@@ -123,7 +124,7 @@ pub fn run(args: &DistillArgs) -> Result<()> {
     let files = [
         vec![(ENCODER, serialize(&tensors)?)],
         match &trimmed {
-            Some(trimmed) => trimmed.tokenizer()?,
+            Some(trimmed) => tokenizer_files(trimmed.json.clone())?,
             None => bundle.tokenizer()?,
         },
     ];
@@ -196,27 +197,17 @@ impl DistillArgs {
             let Some(trimmed) = trimmed else {
                 return Ok(Pair {
                     student: teacher.clone(),
-                    mapped: teacher.clone(),
+                    mapped: None,
                     teacher,
                 });
             };
             let student = trimmed.tokenizer.passage(text, &template)?;
             Ok(Pair {
-                mapped: trimmed.mapped(&student),
+                mapped: Some(trimmed.mapped(&student)),
                 student,
                 teacher,
             })
         };
         texts.iter().map(pair).collect()
-    }
-}
-
-impl Trimmed {
-    /// The tokenizer's files.
-    fn tokenizer(&self) -> Result<Vec<(&'static str, Vec<u8>)>> {
-        Ok(match split(&self.json)? {
-            Some((json, pieces)) => vec![(TOKENIZER, json), (PIECES, pieces)],
-            None => vec![(TOKENIZER, self.json.clone())],
-        })
     }
 }
