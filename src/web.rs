@@ -8,8 +8,9 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
+use web_sys::SubtleCrypto;
 
-use crate::bundle::Bundle;
+use crate::bundle::{Bundle, hexadecimal};
 use crate::encoder::Execution;
 use crate::error::{Error, ErrorKind};
 use crate::metric::Metric;
@@ -37,7 +38,9 @@ impl WebScorer {
     /// Loads a bundle: the bytes of its manifest and an object of its files by name
     /// (`{ [name]: Uint8Array }`, emptied as they are taken). Every byte is verified.
     pub async fn load(manifest: Vec<u8>, files: Object) -> Result<WebScorer, JsValue> {
+        let sums = sums(&files).await;
         let bundle = Bundle::from_bytes(&manifest, take_files(&files)).map_err(to_js)?;
+        let bundle = bundle.with_sums(sums);
         let execution = execution().await.map_err(to_js)?;
         Scorer::load(bundle, &execution).map(Self).map_err(to_js)
     }
@@ -187,6 +190,30 @@ async fn execution() -> crate::Result<Execution> {
 #[cfg(not(feature = "webgpu"))]
 async fn execution() -> crate::Result<Execution> {
     Ok(Execution::Fused)
+}
+
+/// SHA-256 of each file as the browser takes it; empty where it does not, as on an insecure page.
+async fn sums(files: &Object) -> BTreeMap<String, String> {
+    let crypto = Reflect::get(&js_sys::global(), &"crypto".into());
+    let subtle = crypto.and_then(|crypto| Reflect::get(&crypto, &"subtle".into()));
+    let Some(subtle) = subtle.ok().filter(JsValue::is_object) else {
+        return BTreeMap::new();
+    };
+    let subtle: SubtleCrypto = subtle.unchecked_into();
+    let begin = |name: JsValue| {
+        let bytes: Uint8Array = Reflect::get(files, &name).ok()?.dyn_into().ok()?;
+        let digest = subtle.digest_with_str_and_js_u8_array("SHA-256", &bytes);
+        Some((name.as_string()?, digest.ok()?))
+    };
+    // All at once: each is taken by a thread of its own.
+    let begun: Vec<_> = Object::keys(files).iter().filter_map(begin).collect();
+    let mut sums = BTreeMap::new();
+    for (name, digest) in begun {
+        if let Ok(digest) = JsFuture::from(digest).await {
+            sums.insert(name, hexadecimal(&Uint8Array::new(&digest).to_vec()));
+        }
+    }
+    sums
 }
 
 fn take_files(files: &Object) -> BTreeMap<String, Vec<u8>> {

@@ -1,10 +1,11 @@
 //! The layers of BERT and its kin on the CPU: packed weights, fused steps, no padding.
 //!
 //! The tokens of all windows stand one below the other, `[tokens, width]`, and only attention knows
-//! where a window begins. A layer runs in two phases, each in parallel over blocks of tokens: query,
-//! key and value of every token; then all the rest of a block while it is in the cache. Products and
-//! functions are rten's, which picks the kernels for the CPU at hand; where the CPU has whole-number
-//! instructions for it, products with 4-bit weights are [`super::blockwise`]'s.
+//! where a window begins. A layer runs in three phases: query, key and value of every token, in
+//! parallel over blocks of tokens; attention, over windows and heads; all the rest of a block of tokens
+//! while it is in the cache. Products and functions are rten's, which picks the kernels for the CPU at
+//! hand; where the CPU has whole-number instructions for it, products with quantised weights and
+//! attention are [`super::blockwise`]'s.
 
 use std::cell::Cell;
 use std::ops::Range;
@@ -14,11 +15,13 @@ use rayon::prelude::*;
 use rten_gemm::{BiasVector, GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedBMatrix};
 use rten_simd::{SimdOp, SimdUnaryOp};
 use rten_tensor::NdTensorView;
-use rten_vecmath::{Gelu, Normalize, NormalizeOptions, Softmax, Sum, SumSquareSub};
+use rten_vecmath::{Normalize, NormalizeOptions, Softmax, Sum, SumSquareSub};
 
-use super::blockwise::{BlockwiseMatrix, Kernel, RowBlock};
+use super::blockwise::{self, BlockwiseMatrix, Kernel};
 use super::embedding::{EmbeddingTable, NORM, unstack};
+use super::gelu::Gelu;
 use super::post_norm::Plan;
+use super::quant::{BLOCK, Precision, Quantised};
 use super::weights::Weights;
 use crate::error::Result;
 use crate::tokenizer::Window;
@@ -35,7 +38,7 @@ thread_local! {
     /// own parts, the thread may begin another block.
     static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
     /// The same for a block's rows in 16 bits.
-    static ROWS: Cell<Vec<RowBlock>> = const { Cell::new(Vec::new()) };
+    static ROWS: Cell<blockwise::Rows> = Cell::default();
 }
 
 /// The fused layers.
@@ -45,6 +48,8 @@ pub(super) struct Fused {
     width: usize,
     heads: usize,
     inner: usize,
+    /// For products and attention in whole numbers.
+    kernel: Option<Kernel>,
 }
 
 struct Layer {
@@ -66,7 +71,8 @@ struct Product {
 
 enum Weight {
     Plain(PackedBMatrix<f32>),
-    Blockwise(BlockwiseMatrix),
+    /// With how they are stored.
+    Blockwise(BlockwiseMatrix<i8>, Precision),
 }
 
 /// A LayerNorm.
@@ -87,6 +93,8 @@ pub(super) struct Run<'a> {
     hidden: Vec<f32>,
     /// `[tokens, 3 width]`, of the layer that runs.
     qkv: Vec<f32>,
+    /// What attention gathers in the layer that runs: window by window `[heads, tokens, size]`.
+    context: Vec<f32>,
     /// The tokens of each window.
     windows: Vec<Range<usize>>,
 }
@@ -114,13 +122,17 @@ impl Fused {
             width: plan.width,
             heads: plan.heads,
             inner: plan.inner,
+            kernel,
         })
     }
 
-    /// Whether there are products in whole numbers.
-    pub(super) fn is_blockwise(&self) -> bool {
-        let is_blockwise = |product: &Product| matches!(product.weight, Weight::Blockwise(_));
-        (self.layers.iter()).any(|layer| is_blockwise(&layer.qkv))
+    /// See [`super::Encoder::arithmetic`].
+    pub(super) fn arithmetic(&self) -> &'static str {
+        match self.layers.first().map(|layer| &layer.qkv.weight) {
+            Some(Weight::Blockwise(_, Precision::Q4)) => "q4-i16",
+            Some(Weight::Blockwise(_, _)) => "q8-i16",
+            _ => "f32",
+        }
     }
 
     /// Looks up the embeddings of `windows`; no layer has run yet.
@@ -136,6 +148,7 @@ impl Fused {
             device,
             done: 0,
             qkv: vec![0.0; hidden.len() * 3],
+            context: vec![0.0; hidden.len()],
             hidden,
             windows,
         })
@@ -170,7 +183,23 @@ impl Run<'_> {
             .par_chunks_mut(3 * block)
             .zip(self.hidden.par_chunks(block))
             .for_each(|(qkv, hidden)| layer.qkv.apply(hidden, qkv, false));
-        let (fused, qkv, windows) = (self.fused, &self.qkv, &self.windows);
+        let (fused, qkv) = (self.fused, &self.qkv);
+        let mut rest = &mut self.context[..];
+        let mut heads = Vec::new();
+        for window in self.windows.iter().filter(|window| !window.is_empty()) {
+            let own = rest
+                .split_off_mut(..window.len() * width)
+                .expect("a window's tokens");
+            let own = own.chunks_exact_mut(window.len() * fused.size());
+            heads.extend(
+                own.enumerate()
+                    .map(|(head, context)| (window, head, context)),
+            );
+        }
+        heads.into_par_iter().for_each(|(window, head, context)| {
+            fused.attend(qkv, window, head, context);
+        });
+        let (context, windows) = (&self.context, &self.windows);
         self.hidden
             .par_chunks_mut(block)
             .enumerate()
@@ -179,14 +208,14 @@ impl Run<'_> {
                 let rows = first..first + hidden.len() / width;
                 let mut scratch = SCRATCH.take();
                 scratch.resize(rows.len() * fused.inner.max(width), 0.0);
-                let context = &mut scratch[..hidden.len()];
-                fused.attend(qkv, windows, &rows, context);
+                let gathered = &mut scratch[..hidden.len()];
+                fused.gather(context, windows, &rows, gathered);
                 // Added to the hidden states where they are.
-                layer.output.apply(context, hidden, true);
+                layer.output.apply(gathered, hidden, true);
                 layer.attention_norm.apply(hidden);
                 let inner = &mut scratch[..rows.len() * fused.inner];
                 layer.up.apply(hidden, inner, false);
-                Gelu {}.map_mut(inner);
+                Gelu.map_mut(inner);
                 layer.down.apply(inner, hidden, true);
                 layer.output_norm.apply(hidden);
                 SCRATCH.set(scratch);
@@ -195,76 +224,94 @@ impl Run<'_> {
 }
 
 impl Fused {
-    /// What the tokens `rows` gather from their own windows, into `context`, `[rows, width]`.
-    fn attend(
-        &self,
-        qkv: &[f32],
-        windows: &[Range<usize>],
-        rows: &Range<usize>,
-        context: &mut [f32],
-    ) {
-        let width = self.width;
-        let mut scratch = (Vec::new(), Vec::new());
-        for window in windows {
-            let own = rows.start.max(window.start)..rows.end.min(window.end);
-            if own.is_empty() {
-                continue;
+    /// Width of a head.
+    fn size(&self) -> usize {
+        self.width / self.heads
+    }
+
+    /// What the tokens of `window` gather in one head, into `context`, `[tokens, size]`.
+    fn attend(&self, qkv: &[f32], window: &Range<usize>, head: usize, context: &mut [f32]) {
+        let (stride, size) = (3 * self.width, self.size());
+        let part = |part: usize| &qkv[window.start * stride + part * self.width + head * size..];
+        match self.kernel {
+            Some(kernel) if size.is_multiple_of(BLOCK) => {
+                blockwise::attend(kernel, part, stride, size, context);
             }
-            let context = &mut context[(own.start - rows.start) * width..];
-            for head in 0..self.heads {
-                self.attend_head(qkv, window, &own, head, context, &mut scratch);
-            }
+            _ => attend_plain(part, stride, size, context),
         }
     }
 
-    /// One head of the tokens `own` of `window`, written into its columns of `context`.
-    fn attend_head(
+    /// The rows `rows`, `[rows, width]`, of what attention gathered.
+    fn gather(
         &self,
-        qkv: &[f32],
-        window: &Range<usize>,
-        own: &Range<usize>,
-        head: usize,
-        context: &mut [f32],
-        (logits, gathered): &mut (Vec<f32>, Vec<f32>),
+        context: &[f32],
+        windows: &[Range<usize>],
+        rows: &Range<usize>,
+        output: &mut [f32],
     ) {
-        let (stride, size) = (3 * self.width, self.width / self.heads);
-        let column = head * size;
-        let part = |first: usize, part: usize| &qkv[first * stride + part * self.width + column..];
-        let query = matrix(part(own.start, 0), [own.len(), size], [stride, 1]);
-        let keys = matrix(part(window.start, 1), [size, window.len()], [1, stride]);
-        let values = matrix(part(window.start, 2), [window.len(), size], [stride, 1]);
-        logits.resize(own.len() * window.len(), 0.0);
-        gathered.resize(own.len() * size, 0.0);
-        let scaled = GemmOptions {
-            alpha: (size as f32).sqrt().recip(),
-            ..GemmOptions::default()
-        };
-        let unpacked = |a, b| (GemmInputA::Unpacked(a), GemmInputB::Unpacked(b));
-        multiply(unpacked(query, keys), logits, scaled);
-        for row in logits.chunks_exact_mut(window.len()) {
-            Softmax::new_mut(row).dispatch();
-        }
-        let weights = matrix(logits, [own.len(), window.len()], [window.len(), 1]);
-        multiply(unpacked(weights, values), gathered, GemmOptions::default());
-        for (row, values) in gathered.chunks_exact(size).enumerate() {
-            context[row * self.width + column..][..size].copy_from_slice(values);
+        let (width, size) = (self.width, self.size());
+        for window in windows.iter().filter(|window| !window.is_empty()) {
+            let context = &context[window.start * width..window.end * width];
+            let heads = context.chunks_exact(window.len() * size);
+            for (head, context) in heads.enumerate() {
+                for token in rows.start.max(window.start)..rows.end.min(window.end) {
+                    let row = (token - rows.start) * width + head * size;
+                    let values = &context[(token - window.start) * size..][..size];
+                    output[row..][..size].copy_from_slice(values);
+                }
+            }
         }
     }
 }
 
+/// [`blockwise::attend`] in f32, for any `size`.
+fn attend_plain<'a>(
+    part: impl Fn(usize) -> &'a [f32],
+    stride: usize,
+    size: usize,
+    context: &mut [f32],
+) {
+    let tokens = context.len() / size;
+    let keys = matrix(part(1), [size, tokens], [1, stride]);
+    let values = matrix(part(2), [tokens, size], [stride, 1]);
+    let scaled = GemmOptions {
+        alpha: (size as f32).sqrt().recip(),
+        ..GemmOptions::default()
+    };
+    let mut logits = Vec::new();
+    for (index, context) in context.chunks_mut(BLOCK_TOKENS * size).enumerate() {
+        let own = context.len() / size;
+        let queries = &part(0)[index * BLOCK_TOKENS * stride..];
+        let queries = matrix(queries, [own, size], [stride, 1]);
+        logits.resize(own * tokens, 0.0);
+        let product = (GemmInputA::Unpacked(queries), GemmInputB::Unpacked(keys));
+        multiply(product, &mut logits, scaled.clone());
+        for row in logits.chunks_exact_mut(tokens) {
+            Softmax::new_mut(row).dispatch();
+        }
+        let weights = matrix(&logits, [own, tokens], [tokens, 1]);
+        let product = (GemmInputA::Unpacked(weights), GemmInputB::Unpacked(values));
+        multiply(product, context, GemmOptions::default());
+    }
+}
+
 impl Product {
-    /// The named products side by side, see [`Weights::joined`]; with a `kernel`, 4-bit weights as
-    /// they are stored.
+    /// The named products side by side, see [`Weights::joined`]; with a `kernel`, quantised
+    /// weights as they are stored.
     fn load(names: &[String], kernel: Option<Kernel>, weights: &Weights) -> Result<Self> {
         let bias = weights.joined(names, "bias")?;
         if let Some(kernel) = kernel {
             let parts = names.iter();
             let parts = parts.map(|name| weights.quantised(&format!("{name}.weight")));
             let parts: Option<Vec<_>> = parts.collect::<Result<_>>()?;
-            if let Some(weight) = parts.and_then(|parts| BlockwiseMatrix::pack(&parts, kernel)) {
+            let pack = |parts: Vec<Quantised>| {
+                let weight = BlockwiseMatrix::pack(&parts, kernel)?;
+                Some((weight, parts.first()?.precision))
+            };
+            if let Some((weight, precision)) = parts.and_then(pack) {
                 return Ok(Self {
                     inputs: weight.inputs(),
-                    weight: Weight::Blockwise(weight),
+                    weight: Weight::Blockwise(weight, precision),
                     bias,
                 });
             }
@@ -283,7 +330,7 @@ impl Product {
     fn apply(&self, rows: &[f32], output: &mut [f32], add: bool) {
         match &self.weight {
             Weight::Plain(weight) => self.apply_plain(weight, rows, output, add),
-            Weight::Blockwise(weight) => self.apply_blockwise(weight, rows, output, add),
+            Weight::Blockwise(weight, _) => self.apply_blockwise(weight, rows, output, add),
         }
     }
 
@@ -306,20 +353,23 @@ impl Product {
 
     fn apply_blockwise(
         &self,
-        weight: &BlockwiseMatrix,
+        weight: &BlockwiseMatrix<i8>,
         rows: &[f32],
         output: &mut [f32],
         add: bool,
     ) {
+        let width = self.bias.len();
+        for output in output.chunks_exact_mut(width) {
+            if add {
+                let biases = output.iter_mut().zip(&self.bias);
+                biases.for_each(|(value, bias)| *value += bias);
+            } else {
+                output.copy_from_slice(&self.bias);
+            }
+        }
         let mut blocks = ROWS.take();
         weight.quantise(rows, &mut blocks);
-        weight.multiply(&blocks, |row, first, products| {
-            let output = &mut output[row * self.bias.len() + first..][..products.len()];
-            let biases = &self.bias[first..];
-            for ((output, product), bias) in output.iter_mut().zip(products).zip(biases) {
-                *output = product + bias + if add { *output } else { 0.0 };
-            }
-        });
+        weight.add_products(&blocks, output, width);
         ROWS.set(blocks);
     }
 }

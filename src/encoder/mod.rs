@@ -12,6 +12,8 @@ mod distilbert;
 mod embedding;
 #[cfg(feature = "cpu")]
 mod fused;
+#[cfg(feature = "cpu")]
+mod gelu;
 mod gemma;
 #[cfg(feature = "gpu")]
 mod gpu;
@@ -148,11 +150,12 @@ impl Encoder {
         &self.config
     }
 
-    /// Type of the layers' products: `q4-i16` where 4-bit weights take rows of 16 bits, else `f32`.
+    /// Type of the layers' products: `q4-i16` or `q8-i16` where weights of 4 or 8 bits take rows of 16
+    /// bits, else `f32`.
     pub fn arithmetic(&self) -> &'static str {
         match &self.layers {
             #[cfg(feature = "cpu")]
-            Layers::Fused(fused) if fused.is_blockwise() => "q4-i16",
+            Layers::Fused(fused) => fused.arithmetic(),
             _ => "f32",
         }
     }

@@ -1,15 +1,30 @@
 //! Text to token windows: truncation, overlap, and the segment of each token.
 
 mod pieces;
+mod unigram;
 
 #[cfg(feature = "cli")]
 pub use pieces::split;
 #[cfg(feature = "train")]
 pub use pieces::whole;
 
+use tokenizers::{
+    DecoderWrapper, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper, TokenizerImpl,
+};
+
 use crate::bundle::{Bundle, PIECES, TOKENIZER};
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::{Layout, SEGMENTS, Segment, Template};
+use unigram::Pieces;
+
+/// The library's tokenizer, but for the model of pieces.
+type Inner = TokenizerImpl<
+    Pieces,
+    NormalizerWrapper,
+    PreTokenizerWrapper,
+    PostProcessorWrapper,
+    DecoderWrapper,
+>;
 
 /// One row of an encoder batch, before padding.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +70,7 @@ impl Passage {
 
 /// A `tokenizer.json` with the special tokens found in it.
 pub struct Tokenizer {
-    inner: tokenizers::Tokenizer,
+    inner: Inner,
     /// Special tokens before a text.
     begin: Vec<u32>,
     /// Special tokens behind a text; between joined texts too.
@@ -71,7 +86,7 @@ impl Tokenizer {
     /// `Format` when the bytes are not a tokenizer or it puts no special token before a text.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let malformed = |what: &str| Error::new(ErrorKind::Format, format!("{TOKENIZER} {what}"));
-        let inner = tokenizers::Tokenizer::from_bytes(bytes)
+        let inner = Inner::from_bytes(bytes)
             .map_err(|error| malformed(&format!("is not a tokenizer: {error}")))?;
         Self::new(inner)
     }
@@ -88,7 +103,7 @@ impl Tokenizer {
         }
     }
 
-    fn new(mut inner: tokenizers::Tokenizer) -> Result<Self> {
+    fn new(mut inner: Inner) -> Result<Self> {
         let malformed = |what: &str| Error::new(ErrorKind::Format, format!("{TOKENIZER} {what}"));
         inner.with_padding(None);
         inner

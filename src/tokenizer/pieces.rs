@@ -8,19 +8,18 @@ use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokenizers::models::unigram::Unigram;
-use tokenizers::{
-    AddedToken, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper, Tokenizer,
-};
+use tokenizers::{AddedToken, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper};
 
+use super::Inner;
+use super::unigram::{Pieces, Unigram};
 use crate::bundle::PIECES;
 use crate::error::{Error, ErrorKind, Result};
 
 const TEXTS: &str = "pieces";
 const SCORES: &str = "scores";
 
-/// A `tokenizer.json` of the hub in two parts, or none where it is not a unigram one or a piece holds
-/// a line feed.
+/// A `tokenizer.json` of the hub in two parts, or none where it is not a unigram one, falls back to
+/// bytes or has a piece that holds a line feed.
 ///
 /// # Errors
 /// `Format` when the bytes are no JSON.
@@ -29,7 +28,8 @@ pub fn split(json: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
     use safetensors::tensor::TensorView;
 
     let mut file: Value = serde_json::from_slice(json).map_err(not_a_tokenizer)?;
-    if file["model"]["type"] != "Unigram" {
+    let model = &file["model"];
+    if model["type"] != "Unigram" || model["byte_fallback"] == true {
         return Ok(None);
     }
     let vocabulary = file["model"]["vocab"].take();
@@ -75,7 +75,10 @@ pub fn whole(bundle: &crate::bundle::Bundle) -> Result<Vec<u8>> {
         return Ok(json.to_vec());
     }
     let mut file: Value = serde_json::from_slice(json).map_err(not_a_tokenizer)?;
-    file["model"]["vocab"] = serde_json::json!(read(bundle.peek(PIECES)?)?);
+    let (texts, scores) = read(bundle.peek(PIECES)?)?;
+    let scores = scores.into_iter().map(f64::from);
+    let pieces: Vec<(&str, f64)> = texts.split('\n').zip(scores).collect();
+    file["model"]["vocab"] = serde_json::json!(pieces);
     serde_json::to_vec(&file).map_err(not_a_tokenizer)
 }
 
@@ -83,7 +86,7 @@ pub fn whole(bundle: &crate::bundle::Bundle) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// `Format` when one of the parts is not what it should be.
-pub(super) fn join(json: &[u8], pieces: &[u8]) -> Result<Tokenizer> {
+pub(super) fn join(json: &[u8], pieces: &[u8]) -> Result<Inner> {
     #[derive(Deserialize)]
     struct Parts {
         model: Model,
@@ -94,13 +97,19 @@ pub(super) fn join(json: &[u8], pieces: &[u8]) -> Result<Tokenizer> {
     }
     #[derive(Deserialize)]
     struct Model {
-        unk_id: Option<usize>,
-        #[serde(default)]
-        byte_fallback: bool,
+        unk_id: Option<u32>,
     }
     let parts: Parts = serde_json::from_slice(json).map_err(not_a_tokenizer)?;
-    let model = Unigram::from(read(pieces)?, parts.model.unk_id, parts.model.byte_fallback);
-    let mut tokenizer = Tokenizer::new(model.map_err(not_a_tokenizer)?);
+    let (texts, scores) = read(pieces)?;
+    let (found, expected) = (texts.split('\n').count(), scores.len());
+    let model = Unigram::new(texts.to_owned(), scores, parts.model.unk_id).ok_or_else(|| {
+        let message = format!(
+            "{PIECES} has {found} pieces and {expected} scores, with the unknown piece {:?}",
+            parts.model.unk_id
+        );
+        Error::new(ErrorKind::Format, message)
+    })?;
+    let mut tokenizer = Inner::new(Pieces::Unigram(model));
     let normalizer: Option<NormalizerWrapper> = part(parts.normalizer)?;
     let pre_tokenizer: Option<PreTokenizerWrapper> = part(parts.pre_tokenizer)?;
     let post_processor: Option<PostProcessorWrapper> = part(parts.post_processor)?;
@@ -123,7 +132,8 @@ fn part<T: DeserializeOwned>(part: Value) -> Result<Option<T>> {
     serde_json::from_value(part).map_err(not_a_tokenizer)
 }
 
-fn read(bytes: &[u8]) -> Result<Vec<(String, f64)>> {
+/// The pieces, a line feed between them, and their scores.
+fn read(bytes: &[u8]) -> Result<(&str, Vec<f32>)> {
     let malformed = |what: String| Error::new(ErrorKind::Format, format!("{PIECES} {what}"));
     let file = SafeTensors::deserialize(bytes)
         .map_err(|error| malformed(format!("is not a whole safetensors file: {error}")))?;
@@ -136,17 +146,8 @@ fn read(bytes: &[u8]) -> Result<Vec<(String, f64)>> {
     let texts = std::str::from_utf8(texts.data())
         .map_err(|error| malformed(format!("holds pieces that are no UTF-8: {error}")))?;
     let (scores, _) = scores.data().as_chunks();
-    let found = texts.split('\n').count();
-    if found != scores.len() {
-        return Err(malformed(format!(
-            "has {found} pieces but {} scores",
-            scores.len()
-        )));
-    }
-    let scores = scores
-        .iter()
-        .map(|&score| f64::from(f32::from_le_bytes(score)));
-    Ok(texts.split('\n').map(str::to_owned).zip(scores).collect())
+    let scores = scores.iter().map(|&score| f32::from_le_bytes(score));
+    Ok((texts, scores.collect()))
 }
 
 fn not_a_tokenizer(error: impl std::fmt::Display) -> Error {
@@ -164,14 +165,14 @@ mod tests {
 
     #[test]
     fn both_parts_make_the_same_ids() {
-        let whole = Tokenizer::from_bytes(TINY).unwrap();
+        let whole = Inner::from_bytes(TINY).unwrap();
         let (json, pieces) = split(TINY).unwrap().unwrap();
         assert!(json.len() < TINY.len());
         let joined = join(&json, &pieces).unwrap();
         for text in ["hello world", "नमस्ते </s> दुनिया", "", "𒀀 ok", "<mask> a<s>"]
         {
             for special in [true, false] {
-                let ids = |tokenizer: &Tokenizer| {
+                let ids = |tokenizer: &Inner| {
                     tokenizer
                         .encode_fast(text, special)
                         .unwrap()

@@ -1,51 +1,82 @@
-//! Products of rows with 4-bit weights, block by block of [`BLOCK`], in whole numbers.
+//! Products in whole numbers, block by block of [`BLOCK`] inputs.
 //!
-//! The weights are those of the bundle, bit for bit: a code of -8 to 7 times the scale of its block.
-//! Rows are rounded to 16 bits with a scale for each of their own blocks, which is as exact as f32
-//! to within a few 1e-5 of a value; a block's sum is exact. CPUs multiply and add up twice as many
-//! 16-bit numbers as f32 in an instruction.
+//! Weights are those of the bundle, bit for bit: a code of 4 or 8 bits times the scale of its block.
+//! What they are multiplied with is rounded to 16 bits with a scale for each of its own blocks, which
+//! is as exact as f32 to within a few 1e-5 of a value; a block's sum is exact. CPUs multiply and add
+//! up twice as many 16-bit numbers as f32 in an instruction.
 
 #![allow(unsafe_code, reason = "vector instructions load by pointer")]
 
+mod attention;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 use super::quant::{BLOCK, Precision, Quantised};
+pub(super) use attention::attend;
 
-/// Outputs that a tile of weights computes at once.
-const LANES: usize = 8;
+/// Outputs that one pass computes at once.
+const LANES: usize = if cfg!(target_arch = "wasm32") { 8 } else { 16 };
+/// Rows that one pass serves at most.
+const ROWS: usize = if cfg!(target_arch = "wasm32") { 4 } else { 8 };
 /// Inputs whose products are added up in one lane of an instruction.
 const PAIR: usize = 2;
-/// Rows that one pass over a tile serves.
-const ROWS: usize = if cfg!(target_arch = "wasm32") { 4 } else { 8 };
-const HALF: usize = ROWS / 2;
 
 /// One block of the weights of [`LANES`] outputs.
 #[derive(Clone)]
 #[repr(C)]
-struct WeightBlock {
-    /// For each [`PAIR`] of inputs the codes of every output, `[inputs / 2][outputs x 2]`.
-    codes: [[i8; LANES * PAIR]; BLOCK / PAIR],
+struct Tile<C> {
+    /// For each [`PAIR`] of inputs the codes of every output.
+    codes: [[[C; PAIR]; LANES]; BLOCK / PAIR],
     scales: [f32; LANES],
 }
 
-/// One block of a row.
-#[derive(Clone, Default)]
+/// One block of [`ROWS`] rows.
+#[derive(Clone)]
 #[repr(C)]
-pub(super) struct RowBlock {
-    codes: [i16; BLOCK],
-    scale: f32,
+struct RowBlock {
+    codes: [[i16; BLOCK]; ROWS],
+    scales: [f32; ROWS],
 }
 
-/// The sums of [`LANES`] outputs for some rows.
-type Sums<const M: usize> = [[f32; LANES]; M];
+impl<C: Code> Tile<C> {
+    const ZERO: Self = Self {
+        codes: [[[C::ZERO; PAIR]; LANES]; BLOCK / PAIR],
+        scales: [0.0; LANES],
+    };
+}
+
+impl RowBlock {
+    const ZERO: Self = Self {
+        codes: [[0; BLOCK]; ROWS],
+        scales: [0.0; ROWS],
+    };
+}
+
+/// A weight without its scale.
+pub(super) trait Code: Copy + Into<i32> {
+    const ZERO: Self;
+    /// The largest code of a row, so that no block's sum overflows 32 bits.
+    const MOST: i16;
+}
+
+/// A stored weight of 4 or 8 bits.
+impl Code for i8 {
+    const ZERO: Self = 0;
+    const MOST: i16 = i16::MAX;
+}
+
+/// What was rounded like a row, to no more than [`Code::MOST`]: 32 x 8191 x 8191 is below 2^31.
+impl Code for i16 {
+    const ZERO: Self = 0;
+    const MOST: i16 = 8191;
+}
 
 /// The vector instructions that are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kernel {
-    /// VNNI of AVX-512, on 256 bits.
+    /// VNNI of AVX-512.
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni,
     /// VNNI without AVX-512.
@@ -64,7 +95,7 @@ impl Kernel {
     #[cfg(not(target_arch = "wasm32"))]
     pub(super) fn detect() -> Option<Self> {
         #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512vl") {
+        if is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512bw") {
             return Some(Self::Avx512Vnni);
         } else if is_x86_feature_detected!("avxvnni") && is_x86_feature_detected!("fma") {
             return Some(Self::AvxVnni);
@@ -78,82 +109,119 @@ impl Kernel {
         Some(Self::Simd128)
     }
 
-    fn quantise(self, values: &[f32; BLOCK], block: &mut RowBlock) {
+    /// Rounds `values` to codes of at most `most`; gives their scale.
+    fn quantise(self, values: &[f32; BLOCK], most: i16, codes: &mut [i16; BLOCK]) -> f32 {
         match self {
             // SAFETY: `detect` has found the instructions.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512Vnni | Self::AvxVnni => unsafe { x86::quantise(values, block) },
+            Self::Avx512Vnni | Self::AvxVnni => unsafe { x86::quantise(values, most, codes) },
             #[cfg(target_arch = "wasm32")]
-            Self::Simd128 => wasm::quantise(values, block),
+            Self::Simd128 => wasm::quantise(values, most, codes),
             #[cfg(any(test, not(any(target_arch = "x86_64", target_arch = "wasm32"))))]
-            Self::Plain => plain::quantise(values, block),
+            Self::Plain => plain::quantise(values, most, codes),
         }
     }
 
-    fn sums<const M: usize>(self, weights: &[WeightBlock], rows: [&[RowBlock]; M]) -> Sums<M> {
+    /// Adds the products of `M` rows or fewer with the outputs of a tile to `sums`.
+    fn add_products<C: Code, const M: usize>(
+        self,
+        tile: &[Tile<C>],
+        rows: &[RowBlock],
+        sums: &mut Sums,
+    ) {
         match self {
             // SAFETY: `detect` has found the instructions.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512Vnni => unsafe { x86::avx512::sums(weights, rows) },
+            Self::Avx512Vnni => unsafe { x86::add_products_512::<C, M>(tile, rows, sums) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Self::AvxVnni => unsafe { x86::avx::sums(weights, rows) },
+            Self::AvxVnni => unsafe { x86::add_products_256::<C, M>(tile, rows, sums) },
             #[cfg(target_arch = "wasm32")]
-            Self::Simd128 => wasm::sums(weights, rows),
+            Self::Simd128 => wasm::add_products::<C, M>(tile, rows, sums),
             #[cfg(any(test, not(any(target_arch = "x86_64", target_arch = "wasm32"))))]
-            Self::Plain => plain::sums(weights, rows),
+            Self::Plain => plain::add_products::<C, M>(tile, rows, sums),
         }
     }
 }
 
+/// The sums of [`LANES`] outputs for `rows` rows: those of the next row are `stride` further on.
+struct Sums<'a> {
+    values: &'a mut [f32],
+    stride: usize,
+    rows: usize,
+}
+
+impl Sums<'_> {
+    /// The sums of each row.
+    fn rows(&mut self) -> impl Iterator<Item = &mut [f32; LANES]> {
+        let rows = self.values.chunks_mut(self.stride).take(self.rows);
+        rows.map(|row| row.first_chunk_mut().expect("as many values as lanes"))
+    }
+}
+
+/// Rows rounded to 16 bits, [`ROWS`] by [`ROWS`].
+#[derive(Default)]
+pub(super) struct Rows {
+    count: usize,
+    blocks: Vec<RowBlock>,
+}
+
 /// Weights `[outputs, inputs]` in tiles of [`LANES`] outputs.
-pub(super) struct BlockwiseMatrix {
+pub(super) struct BlockwiseMatrix<C> {
     kernel: Kernel,
     outputs: usize,
     /// Blocks of a row.
     blocks: usize,
     /// Tile by tile, the blocks of each in order.
-    tiles: Vec<WeightBlock>,
+    tiles: Vec<Tile<C>>,
 }
 
-impl BlockwiseMatrix {
-    /// Packs matrices of 4-bit codes, stacked; none where one is not of that kind.
+impl BlockwiseMatrix<i8> {
+    /// Packs stored matrices, stacked; none where their rows differ in length.
     pub(super) fn pack(parts: &[Quantised], kernel: Kernel) -> Option<Self> {
-        let first = parts.first()?;
-        let fits =
-            |part: &Quantised| part.precision == Precision::Q4 && part.columns == first.columns;
-        if !parts.iter().all(fits) {
+        let columns = parts.first()?.columns;
+        if parts.iter().any(|part| part.columns != columns) {
             return None;
         }
-        let blocks = first.columns / BLOCK;
+        let blocks = columns / BLOCK;
         let outputs = parts.iter().map(Quantised::rows).sum::<usize>();
-        let empty = WeightBlock {
-            codes: [[0; LANES * PAIR]; BLOCK / PAIR],
-            scales: [0.0; LANES],
-        };
-        let mut tiles = vec![empty; outputs.div_ceil(LANES) * blocks];
-        let rows = parts.iter().flat_map(|part| {
-            let codes = part.codes.chunks_exact(blocks * BLOCK / 2);
-            codes.zip(part.scales.chunks_exact(blocks))
+        let mut matrix = Self::zero(kernel, outputs, blocks);
+        let stored = parts.iter().flat_map(|part| {
+            let codes = part.codes.chunks_exact(part.precision.block_bytes());
+            codes
+                .zip(&part.scales)
+                .map(|(codes, scale)| (part.precision, codes, scale))
         });
-        for (output, (codes, scales)) in rows.enumerate() {
-            let tile = &mut tiles[output / LANES * blocks..][..blocks];
-            let lane = output % LANES;
-            let stored = codes.chunks_exact(BLOCK / 2).zip(scales);
-            for (block, (codes, scale)) in tile.iter_mut().zip(stored) {
-                block.scales[lane] = scale.to_f32();
-                for (place, code) in codes.iter().enumerate() {
-                    block.set(lane, place, code & 15);
-                    block.set(lane, place + BLOCK / 2, code >> 4);
-                }
-            }
+        for (index, (precision, codes, scale)) in stored.enumerate() {
+            let codes = std::array::from_fn(|place| match precision {
+                Precision::Q4 if place < BLOCK / 2 => (codes[place] & 15) as i8 - 8,
+                Precision::Q4 => (codes[place - BLOCK / 2] >> 4) as i8 - 8,
+                _ => codes[place] as i8,
+            });
+            matrix.set(index / blocks, index % blocks, &codes, scale.to_f32());
         }
-        Some(Self {
+        Some(matrix)
+    }
+}
+
+impl<C: Code> BlockwiseMatrix<C> {
+    fn zero(kernel: Kernel, outputs: usize, blocks: usize) -> Self {
+        Self {
             kernel,
             outputs,
             blocks,
-            tiles,
-        })
+            tiles: vec![Tile::ZERO; outputs.div_ceil(LANES) * blocks],
+        }
+    }
+
+    /// Sets a block of the weights of an output.
+    fn set(&mut self, output: usize, block: usize, codes: &[C; BLOCK], scale: f32) {
+        let (tile, lane) = (output / LANES * self.blocks + block, output % LANES);
+        let tile = &mut self.tiles[tile];
+        for (weights, pair) in tile.codes.iter_mut().zip(codes.as_chunks::<PAIR>().0) {
+            weights[lane] = *pair;
+        }
+        tile.scales[lane] = scale;
     }
 
     /// Width of a row.
@@ -162,61 +230,75 @@ impl BlockwiseMatrix {
     }
 
     /// Rounds `values`, `[rows, inputs]`, to 16 bits.
-    pub(super) fn quantise(&self, values: &[f32], rows: &mut Vec<RowBlock>) {
-        let (blocks, _) = values.as_chunks::<BLOCK>();
-        rows.resize(blocks.len(), RowBlock::default());
-        for (values, block) in blocks.iter().zip(rows) {
-            self.kernel.quantise(values, block);
-        }
-    }
-
-    /// Gives `each` the products of every row with every output: the row, the first of some outputs
-    /// that follow each other, and their products.
-    pub(super) fn multiply(&self, rows: &[RowBlock], mut each: impl FnMut(usize, usize, &[f32])) {
-        let row = |index: usize| &rows[index * self.blocks..][..self.blocks];
-        let count = rows.len() / self.blocks;
-        for (tile, weights) in self.tiles.chunks_exact(self.blocks).enumerate() {
-            let first = tile * LANES;
-            let lanes = LANES.min(self.outputs - first);
-            let mut give = |start: usize, sums: &[[f32; LANES]]| {
-                for (index, sums) in sums.iter().enumerate() {
-                    each(start + index, first, &sums[..lanes]);
-                }
-            };
-            let mut start = 0;
-            while start < count {
-                start += match count - start {
-                    ROWS.. => some::<ROWS>(self.kernel, weights, start, row, &mut give),
-                    HALF.. => some::<HALF>(self.kernel, weights, start, row, &mut give),
-                    _ => some::<1>(self.kernel, weights, start, row, &mut give),
-                };
+    pub(super) fn quantise(&self, values: &[f32], rows: &mut Rows) {
+        let blocks = self.blocks;
+        rows.count = values.len() / self.inputs();
+        rows.blocks
+            .resize(rows.count.div_ceil(ROWS) * blocks, RowBlock::ZERO);
+        for (row, values) in values.chunks_exact(self.inputs()).enumerate() {
+            let group = &mut rows.blocks[row / ROWS * blocks..][..blocks];
+            for (block, values) in group.iter_mut().zip(values.as_chunks::<BLOCK>().0) {
+                let codes = &mut block.codes[row % ROWS];
+                block.scales[row % ROWS] = self.kernel.quantise(values, C::MOST, codes);
             }
         }
     }
-}
 
-/// Gives the sums of `M` rows from `start` on, and says how many they are.
-fn some<'a, const M: usize>(
-    kernel: Kernel,
-    weights: &[WeightBlock],
-    start: usize,
-    row: impl Fn(usize) -> &'a [RowBlock],
-    give: &mut impl FnMut(usize, &[[f32; LANES]]),
-) -> usize {
-    let rows = std::array::from_fn::<_, M, _>(|index| row(start + index));
-    give(start, &kernel.sums(weights, rows));
-    M
-}
+    /// Adds the products of every row with every output to `output`, in which rows are `stride` apart.
+    pub(super) fn add_products(&self, rows: &Rows, output: &mut [f32], stride: usize) {
+        let mut spare = [0.0; LANES * ROWS];
+        for (tile, weights) in self.tiles.chunks_exact(self.blocks).enumerate() {
+            let first = tile * LANES;
+            let lanes = LANES.min(self.outputs - first);
+            let groups = rows.blocks.chunks_exact(self.blocks);
+            for (group, blocks) in groups.enumerate() {
+                let start = group * ROWS;
+                let output = &mut output[start * stride + first..];
+                let count = ROWS.min(rows.count - start);
+                if lanes == LANES {
+                    self.tile(
+                        weights,
+                        blocks,
+                        Sums {
+                            values: output,
+                            stride,
+                            rows: count,
+                        },
+                    );
+                    continue;
+                }
+                spare.fill(0.0);
+                let sums = Sums {
+                    values: &mut spare,
+                    stride: LANES,
+                    rows: count,
+                };
+                self.tile(weights, blocks, sums);
+                for (output, sums) in output.chunks_mut(stride).zip(spare.chunks_exact(LANES)) {
+                    output
+                        .iter_mut()
+                        .zip(&sums[..lanes])
+                        .for_each(|(value, sum)| *value += sum);
+                }
+            }
+        }
+    }
 
-impl WeightBlock {
-    fn set(&mut self, lane: usize, place: usize, code: u8) {
-        self.codes[place / PAIR][lane * PAIR + place % PAIR] = code as i8 - 8;
+    fn tile(&self, weights: &[Tile<C>], blocks: &[RowBlock], mut sums: Sums) {
+        let kernel = self.kernel;
+        if sums.rows > ROWS / 2 {
+            kernel.add_products::<C, ROWS>(weights, blocks, &mut sums);
+        } else if sums.rows > ROWS / 4 {
+            kernel.add_products::<C, { ROWS / 2 }>(weights, blocks, &mut sums);
+        } else {
+            kernel.add_products::<C, { ROWS / 4 }>(weights, blocks, &mut sums);
+        }
     }
 }
 
 /// The largest code over the largest magnitude, and its inverse; both 0 for a block of zeros.
-fn steps(largest: f32) -> (f32, f32) {
-    let most = f32::from(i16::MAX);
+fn steps(largest: f32, most: i16) -> (f32, f32) {
+    let most = f32::from(most);
     if largest > 0.0 {
         (most / largest, largest / most)
     } else {
@@ -226,33 +308,35 @@ fn steps(largest: f32) -> (f32, f32) {
 
 #[cfg(any(test, not(any(target_arch = "x86_64", target_arch = "wasm32"))))]
 mod plain {
-    use super::{BLOCK, LANES, PAIR, RowBlock, Sums, WeightBlock, steps};
+    use super::{BLOCK, Code, RowBlock, Sums, Tile, steps};
 
-    pub(super) fn quantise(values: &[f32; BLOCK], block: &mut RowBlock) {
+    pub(super) fn quantise(values: &[f32; BLOCK], most: i16, codes: &mut [i16; BLOCK]) -> f32 {
         let largest = values
             .iter()
             .fold(0.0_f32, |most, value| most.max(value.abs()));
-        let (factor, scale) = steps(largest);
-        block.scale = scale;
-        block.codes = values.map(|value| (value * factor).round_ties_even() as i16);
+        let (factor, scale) = steps(largest, most);
+        *codes = values.map(|value| (value * factor).round_ties_even() as i16);
+        scale
     }
 
-    pub(super) fn sums<const M: usize>(weights: &[WeightBlock], rows: [&[RowBlock]; M]) -> Sums<M> {
-        rows.map(|row| {
-            let mut sums = [0.0; LANES];
-            for (weights, row) in weights.iter().zip(row) {
+    pub(super) fn add_products<C: Code, const M: usize>(
+        tile: &[Tile<C>],
+        rows: &[RowBlock],
+        sums: &mut Sums,
+    ) {
+        for (row, sums) in sums.rows().enumerate().take(M) {
+            for (tile, rows) in tile.iter().zip(rows) {
+                let (pairs, _) = rows.codes[row].as_chunks();
                 for (lane, sum) in sums.iter_mut().enumerate() {
-                    let exact: i32 = (0..BLOCK)
-                        .map(|place| {
-                            let code = weights.codes[place / PAIR][lane * PAIR + place % PAIR];
-                            i32::from(code) * i32::from(row.codes[place])
-                        })
-                        .sum();
-                    *sum += exact as f32 * (weights.scales[lane] * row.scale);
+                    let products = tile.codes.iter().zip(pairs).map(|(weights, [a, b])| {
+                        let [first, second] = weights[lane].map(Into::into);
+                        first * i32::from(*a) + second * i32::from(*b)
+                    });
+                    let exact: i32 = products.sum();
+                    *sum += exact as f32 * (tile.scales[lane] * rows.scales[row]);
                 }
             }
-            sums
-        })
+        }
     }
 }
 
@@ -273,11 +357,17 @@ mod tests {
         }
     }
 
-    fn weights(outputs: usize, inputs: usize, mut code: impl FnMut() -> u8) -> Quantised {
+    fn weights(
+        precision: Precision,
+        outputs: usize,
+        inputs: usize,
+        mut code: impl FnMut() -> u8,
+    ) -> Quantised {
+        let bytes = outputs * inputs / BLOCK * precision.block_bytes();
         Quantised {
-            precision: Precision::Q4,
+            precision,
             columns: inputs,
-            codes: (0..outputs * inputs / 2).map(|_| code()).collect(),
+            codes: (0..bytes).map(|_| code()).collect(),
             scales: (0..outputs * inputs / BLOCK)
                 .map(|index| f16::from_f32(0.01 + 0.001 * (index % 7) as f32))
                 .collect(),
@@ -286,13 +376,11 @@ mod tests {
 
     fn product(parts: &[Quantised], rows: &[f32], kernel: Kernel) -> Vec<f32> {
         let matrix = BlockwiseMatrix::pack(parts, kernel).unwrap();
-        let mut blocks = Vec::new();
+        let mut blocks = Rows::default();
         matrix.quantise(rows, &mut blocks);
         let count = rows.len() / parts[0].columns;
-        let mut output = vec![f32::NAN; count * matrix.outputs];
-        matrix.multiply(&blocks, |row, first, values| {
-            output[row * matrix.outputs + first..][..values.len()].copy_from_slice(values);
-        });
+        let mut output = vec![0.0; count * matrix.outputs];
+        matrix.add_products(&blocks, &mut output, matrix.outputs);
         output
     }
 
@@ -313,8 +401,8 @@ mod tests {
         ] {
             let mut next = noise((rows * outputs * inputs) as u64);
             let parts = [
-                weights(outputs, inputs, || (next() * 256.0) as u8),
-                weights(3, inputs, || 0xF0),
+                weights(Precision::Q4, outputs, inputs, || (next() * 256.0) as u8),
+                weights(Precision::Q8, 3, inputs, || 0xF0),
             ];
             let mut next = noise(7);
             let rows: Vec<f32> = (0..rows * inputs).map(|_| 4.0 * next() - 2.0).collect();
@@ -337,15 +425,21 @@ mod tests {
     fn extremes_do_not_overflow() {
         let kernel = Kernel::detect().unwrap_or(Kernel::Plain);
         let rows = [[1.0; 32], [-1.0; 32], [0.0; 32], [1e-30; 32]].concat();
-        for code in [0x00, 0xFF, 0x88] {
-            let parts = [weights(8, 32, || code)];
+        for (precision, code, weight) in [
+            (Precision::Q4, 0x00, -8.0),
+            (Precision::Q4, 0xFF, 7.0),
+            (Precision::Q4, 0x88, 0.0),
+            (Precision::Q8, 0x80, -128.0),
+            (Precision::Q8, 0x7F, 127.0),
+        ] {
+            let parts = [weights(precision, 8, 32, || code)];
             let found = product(&parts, &rows, kernel);
             let expected = product(&parts, &rows, Kernel::Plain);
             assert_eq!(found, expected);
-            let weight = f32::from(code & 15) - 8.0;
             let exact = 32.0 * weight * parts[0].scales[0].to_f32();
-            assert!((found[0] - exact).abs() < 1e-4, "{} {exact}", found[0]);
-            assert!((found[8] + exact).abs() < 1e-4, "{} {exact}", found[8]);
+            let error = 1e-5 * exact.abs();
+            assert!((found[0] - exact).abs() <= error, "{} {exact}", found[0]);
+            assert!((found[8] + exact).abs() <= error, "{} {exact}", found[8]);
             assert!(found[16..24].iter().all(|&value| value == 0.0));
         }
     }
@@ -354,7 +448,7 @@ mod tests {
     #[test]
     fn rounding_the_rows_costs_as_little_as_f32() {
         let mut next = noise(3);
-        let parts = [weights(64, 384, || (next() * 256.0) as u8)];
+        let parts = [weights(Precision::Q4, 64, 384, || (next() * 256.0) as u8)];
         let mut next = noise(5);
         let rows: Vec<f32> = (0..384).map(|_| next() - 0.5).collect();
         let found = product(&parts, &rows, Kernel::detect().unwrap_or(Kernel::Plain));
@@ -369,9 +463,9 @@ mod tests {
     }
 
     #[test]
-    fn other_precisions_are_left_to_others() {
-        let kernel = Kernel::Plain;
-        assert!(BlockwiseMatrix::pack(&[Quantised::q8(&[1.0; 32], 32)], kernel).is_none());
-        assert!(BlockwiseMatrix::pack(&[], kernel).is_none());
+    fn matrices_of_different_widths_are_not_stacked() {
+        let parts = [32, 64].map(|columns| Quantised::q8(&[1.0; 64], columns));
+        assert!(BlockwiseMatrix::pack(&parts, Kernel::Plain).is_none());
+        assert!(BlockwiseMatrix::pack(&[], Kernel::Plain).is_none());
     }
 }

@@ -1,72 +1,88 @@
-//! WebAssembly's 128-bit vectors: 4 outputs, two inputs of each, in an instruction.
+//! WebAssembly's 128-bit vectors: two inputs of 4 outputs in an instruction.
 
 use std::arch::wasm32::*;
 
-use super::{BLOCK, LANES, PAIR, RowBlock, Sums, WeightBlock, steps};
+use super::{BLOCK, Code, LANES, PAIR, RowBlock, Sums, Tile, steps};
+
+/// Pairs of inputs between two jumps: a browser's compiler keeps all sums in registers with fewer than
+/// a whole block's, and loses a third of the speed with one.
+const UNROLLED: usize = 8;
 
 /// See [`super::Kernel::quantise`].
-pub(super) fn quantise(values: &[f32; BLOCK], block: &mut RowBlock) {
+pub(super) fn quantise(values: &[f32; BLOCK], most: i16, codes: &mut [i16; BLOCK]) -> f32 {
     let (parts, _) = values.as_chunks::<4>();
     // SAFETY: each part holds 4 floats.
     let parts: [v128; BLOCK / 4] =
         std::array::from_fn(|index| unsafe { v128_load(parts[index].as_ptr().cast()) });
-    let most = parts.map(|part| f32x4_abs(part));
-    let most = most
+    let largest = parts.map(|part| f32x4_abs(part));
+    let largest = largest
         .into_iter()
         .fold(f32x4_splat(0.0), |most, part| f32x4_pmax(most, part));
-    let lanes = [
-        f32x4_extract_lane::<0>(most),
-        f32x4_extract_lane::<1>(most),
-        f32x4_extract_lane::<2>(most),
-        f32x4_extract_lane::<3>(most),
-    ];
-    let (factor, scale) = steps(lanes.into_iter().fold(0.0, f32::max));
+    let largest = f32x4_pmax(largest, i32x4_shuffle::<2, 3, 0, 1>(largest, largest));
+    let largest = f32x4_pmax(largest, i32x4_shuffle::<1, 0, 3, 2>(largest, largest));
+    let (factor, scale) = steps(f32x4_extract_lane::<0>(largest), most);
     let factor = f32x4_splat(factor);
     let round = |part| i32x4_trunc_sat_f32x4(f32x4_nearest(f32x4_mul(part, factor)));
-    for half in 0..BLOCK / 8 {
-        let codes = i16x8_narrow_i32x4(round(parts[2 * half]), round(parts[2 * half + 1]));
+    for (part, codes) in codes.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+        let packed = i16x8_narrow_i32x4(round(parts[2 * part]), round(parts[2 * part + 1]));
         // SAFETY: each part of the codes is 16 bytes.
-        unsafe { v128_store(block.codes.as_mut_ptr().add(8 * half).cast(), codes) };
+        unsafe { v128_store(codes.as_mut_ptr().cast(), packed) };
     }
-    block.scale = scale;
+    scale
 }
 
-/// See [`super::Kernel::sums`].
-pub(super) fn sums<const M: usize>(weights: &[WeightBlock], rows: [&[RowBlock]; M]) -> Sums<M> {
-    let rows = rows.map(|row| &row[..weights.len()]);
+/// See [`super::Kernel::add_products`].
+pub(super) fn add_products<C: Code, const M: usize>(
+    tile: &[Tile<C>],
+    rows: &[RowBlock],
+    sums: &mut Sums,
+) {
     let mut totals = [[f32x4_splat(0.0); 2]; M];
-    for (place, block) in weights.iter().enumerate() {
+    for (totals, sums) in totals.iter_mut().zip(sums.rows()) {
+        let (halves, _) = sums.as_chunks::<4>();
+        for (total, half) in totals.iter_mut().zip(halves) {
+            // SAFETY: half of the sums are 4.
+            *total = unsafe { v128_load(half.as_ptr().cast()) };
+        }
+    }
+    for (tile, rows) in tile.iter().zip(rows) {
         let mut sums = [[i32x4_splat(0); 2]; M];
-        for (pair, codes) in block.codes.iter().enumerate() {
-            // SAFETY: the codes of a pair are two times 8 bytes.
-            let codes = [0, LANES]
-                .map(|first| unsafe { i16x8_load_extend_i8x8(codes.as_ptr().add(first)) });
-            for (sums, row) in sums.iter_mut().zip(rows) {
-                // SAFETY: a pair of a row is 4 bytes.
-                let row =
-                    unsafe { v128_load32_splat(row[place].codes.as_ptr().add(PAIR * pair).cast()) };
-                for (sum, codes) in sums.iter_mut().zip(codes) {
-                    *sum = i32x4_add(*sum, i32x4_dot_i16x8(codes, row));
+        for (part, pairs) in tile.codes.chunks_exact(UNROLLED).enumerate() {
+            for (pair, weights) in pairs.iter().enumerate() {
+                // SAFETY: half of the weights of a pair are 4 times two codes of one or two bytes.
+                let weights = [0, LANES / 2].map(|first| unsafe {
+                    let weights = weights.as_ptr().add(first);
+                    match size_of::<C>() {
+                        1 => i16x8_load_extend_i8x8(weights.cast()),
+                        _ => v128_load(weights.cast()),
+                    }
+                });
+                let place = (part * UNROLLED + pair) * PAIR;
+                for (sums, row) in sums.iter_mut().zip(&rows.codes) {
+                    // SAFETY: a pair of the codes of a row is 4 bytes.
+                    let row = unsafe { v128_load32_splat(row.as_ptr().add(place).cast()) };
+                    for (sum, weights) in sums.iter_mut().zip(weights) {
+                        *sum = i32x4_add(*sum, i32x4_dot_i16x8(weights, row));
+                    }
                 }
             }
         }
-        // SAFETY: a block has two times 4 scales.
+        // SAFETY: a tile has two times 4 scales.
         let scales =
-            [0, 4].map(|first| unsafe { v128_load(block.scales.as_ptr().add(first).cast()) });
-        for ((totals, sums), row) in totals.iter_mut().zip(sums).zip(rows) {
-            let step = f32x4_splat(row[place].scale);
+            [0, 4].map(|first| unsafe { v128_load(tile.scales.as_ptr().add(first).cast()) });
+        for ((totals, sums), scale) in totals.iter_mut().zip(sums).zip(rows.scales) {
+            let step = f32x4_splat(scale);
             for ((total, sum), scales) in totals.iter_mut().zip(sums).zip(scales) {
                 let sum = f32x4_mul(f32x4_convert_i32x4(sum), f32x4_mul(scales, step));
                 *total = f32x4_add(*total, sum);
             }
         }
     }
-    totals.map(|halves| {
-        let mut sums = [0.0; LANES];
-        for (part, total) in halves.into_iter().enumerate() {
-            // SAFETY: there are two times 4 sums.
-            unsafe { v128_store(sums.as_mut_ptr().add(4 * part).cast(), total) };
+    for (sums, totals) in sums.rows().zip(totals) {
+        let (halves, _) = sums.as_chunks_mut::<4>();
+        for (half, total) in halves.iter_mut().zip(totals) {
+            // SAFETY: half of the sums are 4.
+            unsafe { v128_store(half.as_mut_ptr().cast(), total) };
         }
-        sums
-    })
+    }
 }
