@@ -151,11 +151,13 @@ impl Encoder {
     }
 
     /// Type of the layers' products: `q4-i16` or `q8-i16` where weights of 4 or 8 bits take rows of 16
-    /// bits, else `f32`.
+    /// bits, `f16` on a graphics card that has it, else `f32`.
     pub fn arithmetic(&self) -> &'static str {
         match &self.layers {
             #[cfg(feature = "cpu")]
             Layers::Fused(fused) => fused.arithmetic(),
+            #[cfg(feature = "gpu")]
+            Layers::Gpu(layers) => layers.arithmetic(),
             _ => "f32",
         }
     }

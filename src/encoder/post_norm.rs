@@ -96,13 +96,17 @@ impl Plan {
     }
 
     /// The layers as a graphics card runs them. A norm is computed by whoever needs it: the product
-    /// that reads it and the one that adds to it.
+    /// that reads it and the one that adds to it. `half` allows products of f16: what they multiply is
+    /// normalised, averaged or behind a GELU, far from f16's bounds.
     #[cfg(feature = "gpu")]
-    pub(super) fn program(&self, weights: &Weights) -> Result<gpu::Program> {
+    pub(super) fn program(&self, weights: &Weights, half: bool) -> Result<gpu::Program> {
         use gpu::{Around, Heads, Program};
 
         let load = |name: &str| gpu::Norm::load(name, self.epsilon, weights);
-        let mut program = Program::default();
+        let mut program = Program {
+            half,
+            ..Program::default()
+        };
         let widths = [
             self.width,
             3 * self.width,

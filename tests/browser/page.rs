@@ -169,15 +169,20 @@ impl Page {
     }
 
     /// Scrolls the element to the middle, clear of the bar of actions, and clicks it. One that is
-    /// drawn anew meanwhile is looked for again.
+    /// drawn anew meanwhile is looked for again, one that is not shown yet is waited for.
     pub async fn click(&self, selector: &str) {
-        for _ in 0..10 {
+        for _ in 0..50 {
             match self.try_click(selector).await {
-                Err(error) if error.is_stale_element_reference() => {}
+                Err(error)
+                    if error.is_stale_element_reference()
+                        || error.is_element_not_interactable() =>
+                {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
                 done => return done.unwrap(),
             }
         }
-        panic!("{selector} is drawn anew again and again");
+        panic!("{selector} is drawn anew again and again, or never shown");
     }
 
     async fn try_click(&self, selector: &str) -> Result<(), CmdError> {

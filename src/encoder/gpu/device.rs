@@ -8,8 +8,8 @@ use wgpu::util::{BufferInitDescriptor, DeviceExt};
 use wgpu::{
     BindGroupLayoutDescriptor, BindGroupLayoutEntry, BindingType, Buffer, BufferBindingType,
     BufferUsages, CommandEncoderDescriptor, ComputePass, ComputePipeline,
-    ComputePipelineDescriptor, DeviceDescriptor, Instance, InstanceDescriptor, Limits, MapMode,
-    PipelineLayoutDescriptor, PollType, PowerPreference, RequestAdapterOptions,
+    ComputePipelineDescriptor, DeviceDescriptor, Features, Instance, InstanceDescriptor, Limits,
+    MapMode, PipelineLayoutDescriptor, PollType, PowerPreference, RequestAdapterOptions,
     ShaderModuleDescriptor, ShaderSource, ShaderStages,
 };
 
@@ -21,6 +21,8 @@ pub struct Gpu {
     device: wgpu::Device,
     queue: wgpu::Queue,
     name: String,
+    /// Whether it multiplies numbers of 16 bits.
+    half: bool,
     /// What the device first complained of.
     failure: Arc<Mutex<Option<String>>>,
 }
@@ -40,8 +42,10 @@ impl Gpu {
         let adapter =
             adapter.map_err(|error| failed(format!("no graphics card was found: {error}")))?;
         let most = adapter.limits();
+        let features = adapter.features() & Features::SHADER_F16;
         let descriptor = DeviceDescriptor {
             label: Some("touchstone"),
+            required_features: features,
             // What a long batch needs; all else is what every device has.
             required_limits: Limits {
                 max_storage_buffer_binding_size: most.max_storage_buffer_binding_size,
@@ -69,6 +73,7 @@ impl Gpu {
         device.set_device_lost_callback(move |_, message| loss(format!("it was lost: {message}")));
         Ok(Self {
             name: adapter.get_info().name,
+            half: !features.is_empty(),
             device,
             queue,
             failure,
@@ -78,6 +83,20 @@ impl Gpu {
     /// What its driver calls it; empty in browsers, which do not tell.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether products are of numbers of 16 bits.
+    pub fn is_half(&self) -> bool {
+        self.half
+    }
+
+    /// The same card, all products in f32.
+    #[must_use]
+    pub fn in_f32(self) -> Self {
+        Self {
+            half: false,
+            ..self
+        }
     }
 
     /// A kernel that reads a uniform, then so many buffers, and writes the last one. The layout is

@@ -58,7 +58,7 @@ impl Layers {
     /// # Errors
     /// As [`Weights::f32`]; `Unsupported` when sizes are not multiples of four.
     pub(super) fn load(config: &EncoderConfig, weights: &Weights, gpu: &Gpu) -> Result<Self> {
-        let mut program = program(config, weights)?;
+        let mut program = program(config, weights, gpu.is_half())?;
         let mut compiled = HashMap::new();
         let dispatches = program.dispatches.iter();
         let pipelines = dispatches.map(|dispatch| {
@@ -78,6 +78,11 @@ impl Layers {
             data,
             workspaces: Mutex::default(),
         })
+    }
+
+    /// See [`super::Encoder::arithmetic`].
+    pub(super) fn arithmetic(&self) -> &'static str {
+        if self.program.half { "f16" } else { "f32" }
     }
 
     /// Uploads the embeddings of `windows`; no layer has run yet.
@@ -114,12 +119,12 @@ impl Layers {
     }
 }
 
-/// The dispatches of `config`.
-fn program(config: &EncoderConfig, weights: &Weights) -> Result<Program> {
+/// The dispatches of `config`; `half` allows products of numbers of 16 bits.
+fn program(config: &EncoderConfig, weights: &Weights, half: bool) -> Result<Program> {
     let (sizes, build): (Vec<usize>, _) = match config.stack() {
         Stack::PostNorm(plan) => (
             vec![plan.width / plan.heads, plan.inner],
-            plan.program(weights),
+            plan.program(weights, half),
         ),
         Stack::Gemma(config) => (
             vec![
@@ -260,7 +265,7 @@ mod tests {
         let config = include_bytes!("../../../tests/fixtures/tiny-bert/config.json");
         let config = EncoderConfig::from_json(config).unwrap();
         let weights = Weights::from_bytes("model.safetensors", bytes).unwrap();
-        let program = program(&config, &weights).unwrap();
+        let program = program(&config, &weights, false).unwrap();
         assert_eq!(program.dispatches.len(), 5 * config.layers() + 2);
     }
 }

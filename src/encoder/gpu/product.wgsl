@@ -4,7 +4,7 @@
 //
 // Constants set in front of this text: K (inputs), N (outputs), STRIDE (of an input row), PRECISION
 // (4, 8 or 32 bits a weight), NORM_INPUT, NORM_RESIDUAL, RMS, EPSILON, HAS_BIAS, HAS_RESIDUAL, GELU,
-// GATED (the input is a gate and what it gates, side by side).
+// GATED (the input is a gate and what it gates, side by side). Half and Half4 are what is multiplied.
 
 @group(0) @binding(1) var<storage, read> input: array<vec4f>;
 @group(0) @binding(2) var<storage, read> codes: array<u32>;
@@ -30,8 +30,8 @@ const GAIN = select(0u, N, HAS_BIAS) / 4u;
 const SHIFT = GAIN + WIDTH / 4u;
 const LANES = THREADS / ROWS;
 
-var<workgroup> left: array<vec4f, ROWS * PITCH>;
-var<workgroup> right: array<vec4f, COLUMNS * PITCH>;
+var<workgroup> left: array<Half4, ROWS * PITCH>;
+var<workgroup> right: array<Half4, COLUMNS * PITCH>;
 // Mean of each row and the inverse of its deviation.
 var<workgroup> moments: array<vec2f, ROWS>;
 var<workgroup> partial: array<f32, THREADS>;
@@ -156,12 +156,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         for (var place = lane; place < ROWS * QUADS; place += THREADS) {
             let row = place / QUADS;
             let quad = place % QUADS;
-            left[row * PITCH + quad] = input_quad(first_row, row, block * QUADS + quad);
+            left[row * PITCH + quad] = Half4(input_quad(first_row, row, block * QUADS + quad));
         }
         for (var place = lane; place < COLUMNS * QUADS; place += THREADS) {
             let column = place / QUADS;
             let quad = place % QUADS;
-            right[column * PITCH + quad] = weight_quad(first_column + column, block, quad);
+            right[column * PITCH + quad] = Half4(weight_quad(first_column + column, block, quad));
         }
         workgroupBarrier();
         for (var quad = 0u; quad < QUADS; quad++) {
@@ -171,7 +171,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
             let d = right[(x + 48u) * PITCH + quad];
             for (var row = 0u; row < 4u; row++) {
                 let value = left[(y + row) * PITCH + quad];
-                sums[row] += vec4f(dot(value, a), dot(value, b), dot(value, c), dot(value, d));
+                sums[row] += vec4f(Half4(dot(value, a), dot(value, b), dot(value, c), dot(value, d)));
             }
         }
         workgroupBarrier();

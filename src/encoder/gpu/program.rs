@@ -28,6 +28,8 @@ pub(in crate::encoder) struct Program {
     pub hidden: Scratch,
     /// Their width.
     pub width: usize,
+    /// Whether what products multiply is rounded to f16; their sums are f32 all the same.
+    pub half: bool,
 }
 
 /// A kernel with what it works on.
@@ -159,7 +161,8 @@ impl Program {
             .flag("HAS_BIAS", around.bias)
             .flag("HAS_RESIDUAL", around.residual.is_some())
             .flag("GELU", around.gelu)
-            .flag("GATED", around.gated);
+            .flag("GATED", around.gated)
+            .half(self.half);
         let vectors = self.floats(&vectors);
         let residual = around.residual.map(|(residual, _)| residual);
         self.dispatch(
@@ -368,6 +371,8 @@ impl Norm {
 
 /// A kernel's text with the constants in front of it.
 struct Kernel {
+    /// Before everything else.
+    directives: &'static str,
     constants: String,
     body: &'static str,
 }
@@ -375,13 +380,31 @@ struct Kernel {
 impl Kernel {
     fn new(body: &'static str) -> Self {
         Self {
+            directives: "",
             constants: String::new(),
             body,
         }
     }
 
     fn text(self) -> String {
-        self.constants + include_str!("batch.wgsl") + self.body
+        let Self {
+            directives,
+            constants,
+            body,
+        } = self;
+        [directives, &constants, include_str!("batch.wgsl"), body].concat()
+    }
+
+    /// What `Half` and `Half4` are.
+    fn half(mut self, half: bool) -> Self {
+        let (directives, number) = if half {
+            ("enable f16;\n", "f16")
+        } else {
+            ("", "f32")
+        };
+        self.directives = directives;
+        self.constants += &format!("alias Half = {number};\nalias Half4 = vec4<{number}>;\n");
+        self
     }
 
     fn constant(mut self, name: &str, value: impl std::fmt::Display) -> Self {
