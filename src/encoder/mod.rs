@@ -41,6 +41,7 @@ pub use pipeline::{Activation, DenseConfig, Pipeline, SentencePooling, dense_nam
 pub use pooling::{POOLS, Pool, slot_weights};
 pub use quant::{BLOCK, Precision, Quantised};
 pub use weights::Weights;
+pub(crate) use weights::tensors;
 pub use xlm_roberta::XlmRobertaConfig;
 
 use burn::tensor::{Device, Tensor, TensorData};

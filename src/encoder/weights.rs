@@ -17,6 +17,17 @@ pub struct Weights<'a> {
     prefix: String,
 }
 
+/// The tensors of a safetensors file.
+///
+/// # Errors
+/// `Format` naming the file when it is cut short or none.
+pub(crate) fn tensors<'a>(file: &str, bytes: &'a [u8]) -> Result<SafeTensors<'a>> {
+    SafeTensors::deserialize(bytes).map_err(|error| {
+        let message = format!("{file} is not a whole safetensors file: {error}");
+        Error::new(ErrorKind::Format, message)
+    })
+}
+
 impl<'a> Weights<'a> {
     /// Parses `bytes`; `file` names them in errors.
     ///
@@ -31,12 +42,7 @@ impl<'a> Weights<'a> {
     /// # Errors
     /// As [`Self::from_bytes`], naming the file; `Format` when there is none.
     pub fn from_shards(files: &[(&'a str, &'a [u8])]) -> Result<Self> {
-        let parse = |(file, bytes): &(&str, &'a [u8])| {
-            SafeTensors::deserialize(bytes).map_err(|error| {
-                let message = format!("{file} is not a whole safetensors file: {error}");
-                Error::new(ErrorKind::Format, message)
-            })
-        };
+        let parse = |(file, bytes): &(&str, &'a [u8])| tensors(file, bytes);
         let none = || Error::new(ErrorKind::Format, "there is no file of weights");
         Ok(Self {
             file: files.first().ok_or_else(none)?.0,

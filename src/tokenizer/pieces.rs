@@ -4,7 +4,7 @@
 //! `scores` (f32, as sentencepiece keeps them); `tokenizer.json` beside it is the hub's file with an
 //! empty vocabulary.
 
-use safetensors::{Dtype, SafeTensors};
+use safetensors::Dtype;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -13,6 +13,7 @@ use tokenizers::{AddedToken, NormalizerWrapper, PostProcessorWrapper, PreTokeniz
 use super::Inner;
 use super::unigram::{Pieces, Unigram};
 use crate::bundle::PIECES;
+use crate::encoder::tensors;
 use crate::error::{Error, ErrorKind, Result};
 
 const TEXTS: &str = "pieces";
@@ -135,8 +136,7 @@ fn part<T: DeserializeOwned>(part: Value) -> Result<Option<T>> {
 /// The pieces, a line feed between them, and their scores.
 fn read(bytes: &[u8]) -> Result<(&str, Vec<f32>)> {
     let malformed = |what: String| Error::new(ErrorKind::Format, format!("{PIECES} {what}"));
-    let file = SafeTensors::deserialize(bytes)
-        .map_err(|error| malformed(format!("is not a whole safetensors file: {error}")))?;
+    let file = tensors(PIECES, bytes)?;
     let tensor = |name, dtype| {
         let tensor = file.tensor(name).ok();
         let tensor = tensor.filter(|tensor| tensor.dtype() == dtype);

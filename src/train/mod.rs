@@ -11,6 +11,7 @@ pub mod chart;
 mod checks;
 pub mod compare;
 mod dataset;
+mod descent;
 pub mod distill;
 mod evaluation;
 mod fit;

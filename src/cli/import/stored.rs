@@ -1,14 +1,14 @@
 //! Tensors as a bundle stores them.
 
 use safetensors::Dtype;
-#[cfg(feature = "train")]
-use safetensors::SafeTensors;
 
 #[cfg(feature = "train")]
 use crate::bundle::ENCODER;
+#[cfg(feature = "train")]
+use crate::encoder::tensors;
 use crate::encoder::{BLOCK, Precision, Quantised};
 #[cfg(feature = "train")]
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 
 /// A tensor as it will be stored.
 pub struct Stored {
@@ -29,10 +29,7 @@ impl Stored {
     /// `Format` when it is cut short or none.
     #[cfg(feature = "train")]
     pub fn of_file(bytes: &[u8]) -> Result<Vec<Self>> {
-        let file = SafeTensors::deserialize(bytes).map_err(|error| {
-            let message = format!("{ENCODER} is not a whole safetensors file: {error}");
-            Error::new(ErrorKind::Format, message)
-        })?;
+        let file = tensors(ENCODER, bytes)?;
         let tensors = file.tensors().into_iter();
         let tensors = tensors.map(|(name, view)| Self {
             name,

@@ -8,13 +8,12 @@ use burn::tensor::Tensor;
 
 use super::{DistillArgs, Pair};
 use crate::cli::import::Stored;
-use crate::cli::progress::bar;
 use crate::encoder::{Encoder, Pool, Precision, Trace, Weights, expected_shapes};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::tokenizer::Passage;
+use crate::train::descent::Descent;
 use crate::train::interrupt;
 use crate::train::random::Random;
-use crate::train::tune::{LATEST, learning_rate};
 
 /// Weight of the cosine's loss beside that of the states: cosines of this kind of encoder lie close
 /// together.
@@ -64,25 +63,18 @@ impl<'a> Fit<'a> {
     ) -> Result<(Encoder, f32, f64)> {
         interrupt::watch();
         let started = Instant::now();
-        let mut order: Vec<usize> = (0..learnt.len()).collect();
-        let steps = order.len().div_ceil(self.args.batch) * self.args.epochs;
-        let bar = bar("distilling, loss {msg}", steps as u64, "steps");
-        let (mut done, mut shown) = (0, None);
-        for _ in 0..self.args.epochs {
-            random.shuffle(&mut order);
-            for rows in order.chunks(self.args.batch) {
-                interrupt::check("nothing of the distilled encoder is kept")?;
-                let pairs: Vec<&Pair> = rows.iter().map(|&row| &learnt[row]).collect();
-                let rate = learning_rate(self.args.learning_rate, done, steps);
-                let loss = self.step(&pairs, rate)?;
-                let mean = shown.map_or(loss, |mean| mean + LATEST * (loss - mean));
-                shown = Some(mean);
-                bar.set_message(format!("{mean:.4}"));
-                bar.inc(1);
-                done += 1;
-            }
-        }
-        bar.finish_and_clear();
+        let descent = Descent {
+            label: "distilling",
+            batch: self.args.batch,
+            epochs: self.args.epochs,
+            rate: self.args.learning_rate,
+            rate_option: "--learning-rate",
+            kept: "nothing of the distilled encoder is kept",
+        };
+        descent.run(learnt.len(), random, |rows, rate| {
+            let pairs: Vec<&Pair> = rows.iter().map(|&row| &learnt[row]).collect();
+            self.step(&pairs, rate)
+        })?;
         let cosine = self.cosine(measured)?;
         Ok((self.student, cosine, started.elapsed().as_secs_f64()))
     }
@@ -91,11 +83,6 @@ impl<'a> Fit<'a> {
     fn step(&mut self, pairs: &[&Pair], rate: f64) -> Result<f32> {
         let loss = self.loss(pairs)?;
         let value: f32 = loss.clone().into_scalar();
-        if !value.is_finite() {
-            let message =
-                format!("distilling diverged (loss {value}): try a lower --learning-rate");
-            return Err(Error::new(ErrorKind::Data, message));
-        }
         let mut gradients = loss.backward();
         self.student.step(&mut self.optimizer, rate, &mut gradients);
         Ok(value)

@@ -9,19 +9,16 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::texts::{Batch, Texts};
 use super::{TuneArgs, Tuned};
 use crate::cli::block_on;
-use crate::cli::progress::{bar, batches};
+use crate::cli::progress::batches;
 use crate::encoder::{Encoder, POOLS};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::tokenizer::Passage;
-use crate::train::interrupt;
+use crate::train::descent::Descent;
 use crate::train::random::Random;
 use crate::train::ridge::Ridge;
 
 /// Padded tokens encoded at a time: passages of like length go together.
 const GROUP_TOKENS: usize = 1024;
-
-/// Share of the latest step in the loss shown.
-pub const LATEST: f32 = 0.05;
 
 /// An adapted encoder and its head, while they learn.
 pub struct Fit<'a> {
@@ -58,24 +55,17 @@ impl<'a> Fit<'a> {
         random: &mut Random,
         label: &str,
     ) -> Result<Tuned> {
-        let mut order: Vec<usize> = (0..texts.len()).collect();
-        let steps = order.len().div_ceil(self.args.tune_batch) * self.args.tune_epochs;
-        // The label is part of the bar's template, in which {msg} stands for the message.
-        let bar = bar(&format!("{label}, loss {{msg}}"), steps as u64, "steps");
-        let (mut losses, mut shown) = (Vec::with_capacity(steps), None);
-        for _ in 0..self.args.tune_epochs {
-            random.shuffle(&mut order);
-            for rows in order.chunks(self.args.tune_batch) {
-                let rate = learning_rate(self.args.tune_learning_rate, losses.len(), steps);
-                let loss = self.step(texts, targets, rows, rate)?;
-                losses.push(loss);
-                let mean = shown.map_or(loss, |mean| mean + LATEST * (loss - mean));
-                shown = Some(mean);
-                bar.set_message(format!("{mean:.2}"));
-                bar.inc(1);
-            }
-        }
-        bar.finish_and_clear();
+        let descent = Descent {
+            label,
+            batch: self.args.tune_batch,
+            epochs: self.args.tune_epochs,
+            rate: self.args.tune_learning_rate,
+            rate_option: "--tune-learning-rate",
+            kept: "nothing of the tuning is kept",
+        };
+        let losses = descent.run(texts.len(), random, |rows, rate| {
+            self.step(texts, targets, rows, rate)
+        })?;
         Ok(Tuned {
             matrices: self.encoder.merged()?,
             losses,
@@ -85,14 +75,8 @@ impl<'a> Fit<'a> {
 
     /// Learns from `rows` and returns their mean squared error before.
     fn step(&mut self, texts: &Texts, targets: &[f32], rows: &[usize], rate: f64) -> Result<f32> {
-        interrupt::check("nothing of the tuning is kept")?;
         let loss = self.loss(texts, targets, rows)?;
         let value: f32 = loss.clone().into_scalar();
-        if !value.is_finite() {
-            let message =
-                format!("tuning diverged (loss {value}): try a lower --tune-learning-rate");
-            return Err(Error::new(ErrorKind::Data, message));
-        }
         let mut gradients = loss.backward();
         self.encoder.step(&mut self.optimizer, rate, &mut gradients);
         let gradients = GradientsParams::from_module(&mut gradients, &self.head);
@@ -139,11 +123,4 @@ fn head(ridge: &Ridge, device: &Device) -> Linear {
         weight: Param::from_tensor(weight),
         bias: Some(Param::from_tensor(bias)),
     }
-}
-
-/// Rises to `peak` over the first tenth of the steps, then a cosine to zero.
-pub fn learning_rate(peak: f64, step: usize, steps: usize) -> f64 {
-    let done = (step as f64 + 0.5) / steps as f64;
-    let warm_up = (done / 0.1).min(1.0);
-    peak * warm_up * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
 }

@@ -28,7 +28,6 @@ use crate::text::{Task, Template};
 use crate::tokenizer::Tokenizer;
 pub use check::Check;
 use fit::Fit;
-pub use fit::{LATEST, learning_rate};
 use texts::{FEATURES, Texts};
 
 /// The sample of rows is the same in every run, whatever the run's seed.
