@@ -1,9 +1,9 @@
 //! The layers of BERT and its kin on the CPU: packed weights, fused steps, no padding.
 //!
 //! The tokens of all windows stand one below the other, `[tokens, width]`, and only attention knows
-//! where a window begins. A layer runs in three phases: query, key and value of every token, in
-//! parallel over blocks of tokens; attention, over windows and heads; all the rest of a block of tokens
-//! while it is in the cache. Products and functions are rten's, which picks the kernels for the CPU at
+//! where a window begins. A layer runs in two phases: attention, in parallel over windows and heads;
+//! then all the rest of a block of tokens while it is in the cache, down to the queries, keys and values
+//! of the next layer. Products and functions are rten's, which picks the kernels for the CPU at
 //! hand; where the CPU has whole-number instructions for it, products with quantised weights and
 //! attention are [`super::blockwise`]'s.
 
@@ -91,9 +91,9 @@ pub(super) struct Run<'a> {
     done: usize,
     /// `[tokens, width]`.
     hidden: Vec<f32>,
-    /// `[tokens, 3 width]`, of the layer that runs.
+    /// `[tokens, 3 width]`, of the layer that runs next.
     qkv: Vec<f32>,
-    /// What attention gathers in the layer that runs: window by window `[heads, tokens, size]`.
+    /// What attention gathers in the layer that runs, window by window `[heads, tokens, size]`.
     context: Vec<f32>,
     /// The tokens of each window.
     windows: Vec<Range<usize>>,
@@ -158,13 +158,14 @@ impl Fused {
 impl Run<'_> {
     /// Runs the next layer; false when every layer has run.
     pub(super) fn step(&mut self) -> bool {
-        let Some(layer) = self.fused.layers.get(self.done) else {
+        let [layer, rest @ ..] = &self.fused.layers[self.done..] else {
             return false;
         };
         if self.done == 0 {
-            self.fused.norm.apply(&mut self.hidden);
+            self.begin(layer);
         }
-        self.layer(layer);
+        self.attend();
+        self.finish(layer, rest.first());
         self.done += 1;
         true
     }
@@ -174,36 +175,50 @@ impl Run<'_> {
         unstack(&self.hidden, &self.windows, self.fused.width, self.device)
     }
 
-    fn layer(&mut self, layer: &Layer) {
+    /// Numbers of a block of tokens in the hidden states: enough blocks for all threads.
+    fn block(&self) -> usize {
         let width = self.fused.width;
         let tokens = self.hidden.len() / width;
         let block = tokens.div_ceil(rayon::current_num_threads());
-        let block = block.clamp(LEAST_TOKENS, BLOCK_TOKENS) * width;
-        self.qkv
-            .par_chunks_mut(3 * block)
-            .zip(self.hidden.par_chunks(block))
-            .for_each(|(qkv, hidden)| layer.qkv.apply(hidden, qkv, false));
+        block.clamp(LEAST_TOKENS, BLOCK_TOKENS) * width
+    }
+
+    /// The norm of the embeddings, and queries, keys and values of the first layer.
+    fn begin(&mut self, layer: &Layer) {
+        let (norm, block) = (&self.fused.norm, self.block());
+        let hidden = self.hidden.par_chunks_mut(block);
+        let qkv = self.qkv.par_chunks_mut(3 * block);
+        hidden.zip(qkv).for_each(|(hidden, qkv)| {
+            norm.apply(hidden);
+            layer.qkv.apply(hidden, qkv, false);
+        });
+    }
+
+    fn attend(&mut self) {
         let (fused, qkv) = (self.fused, &self.qkv);
         let mut rest = &mut self.context[..];
         let mut heads = Vec::new();
         for window in self.windows.iter().filter(|window| !window.is_empty()) {
-            let own = rest
-                .split_off_mut(..window.len() * width)
-                .expect("a window's tokens");
+            let own = rest.split_off_mut(..window.len() * fused.width);
+            let own = own.expect("a window's tokens");
             let own = own.chunks_exact_mut(window.len() * fused.size());
-            heads.extend(
-                own.enumerate()
-                    .map(|(head, context)| (window, head, context)),
-            );
+            let own = own.enumerate();
+            heads.extend(own.map(|(head, context)| (window, head, context)));
         }
         heads.into_par_iter().for_each(|(window, head, context)| {
             fused.attend(qkv, window, head, context);
         });
+    }
+
+    /// What follows attention in `layer`, and queries, keys and values of the `next`.
+    fn finish(&mut self, layer: &Layer, next: Option<&Layer>) {
+        let (fused, width, block) = (self.fused, self.fused.width, self.block());
         let (context, windows) = (&self.context, &self.windows);
         self.hidden
             .par_chunks_mut(block)
+            .zip(self.qkv.par_chunks_mut(3 * block))
             .enumerate()
-            .for_each(|(index, hidden)| {
+            .for_each(|(index, (hidden, qkv))| {
                 let first = index * block / width;
                 let rows = first..first + hidden.len() / width;
                 let mut scratch = SCRATCH.take();
@@ -219,6 +234,9 @@ impl Run<'_> {
                 layer.down.apply(inner, hidden, true);
                 layer.output_norm.apply(hidden);
                 SCRATCH.set(scratch);
+                if let Some(next) = next {
+                    next.qkv.apply(hidden, qkv, false);
+                }
             });
     }
 }
