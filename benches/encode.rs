@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use touchstone::cli::args::RunArgs;
-use touchstone::cli::{block_on, join_pool, model};
+use touchstone::cli::{block_on, model};
 use touchstone::encoder::Execution;
 use touchstone::scorer::{Embedder, Unpaused};
 use touchstone::text::Segment;
@@ -36,7 +36,6 @@ struct Args {
 
 fn main() -> touchstone::Result<()> {
     let args = Args::parse();
-    join_pool();
     let mut bundle = model::open(&args.run.bundle)?;
     let execution = if args.padded {
         Execution::Padded

@@ -8,7 +8,7 @@ use clap::Parser;
 use serde_json::Value;
 use touchstone::cli::args::RunArgs;
 use touchstone::cli::progress::over_batches;
-use touchstone::cli::{block_on, join_pool, model};
+use touchstone::cli::{block_on, model};
 use touchstone::scorer::{BATCH_TOKENS, Embedder, Unpaused, batches};
 use touchstone::text::{Layout, Template};
 use touchstone::tokenizer::Passage;
@@ -30,7 +30,6 @@ struct Args {
 
 fn main() -> touchstone::Result<()> {
     let args = Args::parse();
-    join_pool();
     let mut bundle = model::open(&args.run.bundle)?;
     let embedder = Embedder::load(&mut bundle, &args.run.execution()?)?;
     drop(bundle);

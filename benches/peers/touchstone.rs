@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use touchstone::cli::{block_on, join_pool, model};
+use touchstone::cli::{block_on, model};
 use touchstone::encoder::Execution;
 use touchstone::scorer::{Embedder, Unpaused};
 use touchstone::text::{Layout, Template};
@@ -27,7 +27,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("started by benches/peers/run.py with a bundle's folder");
         return Ok(());
     };
-    join_pool();
     let mut bundle = model::read_bundle(Path::new(&folder))?;
     let template = Template {
         prefix: "query: ".into(),

@@ -145,10 +145,6 @@ impl Cli {
     /// # Errors
     /// Whatever the command fails with, in words for the user.
     pub fn run(self) -> Result<()> {
-        use Command::{Embed, Eval, Predict, Score};
-        if matches!(self.command, Score(_) | Predict(_) | Eval(_) | Embed(_)) {
-            super::join_pool();
-        }
         match self.command {
             Command::Score(args) => score::run(&args),
             Command::Predict(args) => predict::run(&args),

@@ -80,14 +80,6 @@ pub fn print(text: impl std::fmt::Display) -> Result<()> {
     }
 }
 
-/// Makes this thread one of those that compute, for a program that does nothing else with it: handing
-/// over to another and waking up again costs a short text a tenth of its time.
-pub fn join_pool() {
-    let pool = rayon::ThreadPoolBuilder::new().use_current_thread();
-    // Where there is a pool already, this thread waits for it as before.
-    let _ = pool.build_global();
-}
-
 /// Runs a future of the library to its end on this thread.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     pollster::block_on(future)
