@@ -36,6 +36,9 @@ struct Args {
 
 fn main() -> touchstone::Result<()> {
     let args = Args::parse();
+    // The thread that asks is one of those that compute.
+    let pool = rayon::ThreadPoolBuilder::new().use_current_thread();
+    pool.build_global().expect("there is no other pool yet");
     let mut bundle = model::open(&args.run.bundle)?;
     let execution = if args.padded {
         Execution::Padded

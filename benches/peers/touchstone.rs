@@ -27,6 +27,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("started by benches/peers/run.py with a bundle's folder");
         return Ok(());
     };
+    // As with the peers, the thread that asks is one of those that compute.
+    rayon::ThreadPoolBuilder::new()
+        .use_current_thread()
+        .build_global()?;
     let mut bundle = model::read_bundle(Path::new(&folder))?;
     let template = Template {
         prefix: "query: ".into(),
