@@ -48,7 +48,7 @@ pub(super) struct Fused {
     width: usize,
     heads: usize,
     inner: usize,
-    /// For products and attention in whole numbers.
+    /// For attention in whole numbers.
     kernel: Option<Kernel>,
 }
 
@@ -116,9 +116,13 @@ impl Fused {
                 output_norm: norm(&output_norm)?,
             })
         };
+        let layers: Vec<Layer> = (0..plan.layers).map(layer).collect::<Result<_>>()?;
+        // Attention is as exact as the products around it.
+        let is_blockwise = |layer: &Layer| matches!(layer.qkv.weight, Weight::Blockwise(..));
+        let kernel = kernel.filter(|_| layers.iter().all(is_blockwise));
         Ok(Self {
             norm: norm(NORM)?,
-            layers: (0..plan.layers).map(layer).collect::<Result<_>>()?,
+            layers,
             width: plan.width,
             heads: plan.heads,
             inner: plan.inner,
