@@ -99,16 +99,24 @@ pub(super) fn join(json: &[u8], pieces: &[u8]) -> Result<Inner> {
     #[derive(Deserialize)]
     struct Model {
         unk_id: Option<u32>,
+        #[serde(default)]
+        byte_fallback: bool,
     }
     let parts: Parts = serde_json::from_slice(json).map_err(not_a_tokenizer)?;
+    let malformed = |what: String| Error::new(ErrorKind::Format, format!("{PIECES} {what}"));
+    if parts.model.byte_fallback {
+        let what = "belongs to a tokenizer that falls back to bytes, which is no longer taken \
+                    apart: pack the checkpoint again";
+        return Err(malformed(what.into()));
+    }
     let (texts, scores) = read(pieces)?;
-    let (found, expected) = (texts.split('\n').count(), scores.len());
+    let count = scores.len();
     let model = Unigram::new(texts.to_owned(), scores, parts.model.unk_id).ok_or_else(|| {
-        let message = format!(
-            "{PIECES} has {found} pieces and {expected} scores, with the unknown piece {:?}",
+        malformed(format!(
+            "has {} pieces and {count} scores, with the unknown piece {:?}",
+            texts.split('\n').count(),
             parts.model.unk_id
-        );
-        Error::new(ErrorKind::Format, message)
+        ))
     })?;
     let mut tokenizer = Inner::new(Pieces::Unigram(model));
     let normalizer: Option<NormalizerWrapper> = part(parts.normalizer)?;
@@ -193,6 +201,10 @@ mod tests {
             error.to_string().contains("not a whole safetensors"),
             "{error}"
         );
+        let bytes = String::from_utf8(json).unwrap();
+        let bytes = bytes.replace("\"byte_fallback\":false", "\"byte_fallback\":true");
+        let error = join(bytes.as_bytes(), &pieces).unwrap_err();
+        assert!(error.to_string().contains("falls back to bytes"), "{error}");
         let error = join(b"{}", &pieces).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Format);
     }

@@ -82,6 +82,7 @@ fn pack(
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::noise;
     use super::*;
 
     /// [`attend`] in f64.
@@ -120,11 +121,10 @@ mod tests {
             (100, 32, 8.0),
             (257, 32, 1.0),
         ] {
-            let mut state = tokens as u32;
+            let mut next = noise(tokens as u64);
             let qkv: Vec<f32> = (0..3 * tokens * size)
                 .map(|index| {
-                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    let value = (state >> 8) as f32 / (1 << 23) as f32 - 1.0;
+                    let value = 2.0 * next() - 1.0;
                     // Only queries and keys make a peak.
                     if index / size % 3 < 2 {
                         value * peak

@@ -347,7 +347,7 @@ mod tests {
     use super::*;
 
     /// Pseudo-random numbers in 0..1.
-    fn noise(seed: u64) -> impl FnMut() -> f32 {
+    pub(super) fn noise(seed: u64) -> impl FnMut() -> f32 {
         let mut state = seed;
         move || {
             state = state
