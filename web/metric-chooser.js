@@ -31,6 +31,8 @@ export class MetricChooser {
   #active = null;
   /** @type {Metric | null} */
   #chosen = null;
+  /** What was typed since the list opened. */
+  #query = "";
 
   /**
    * @param {object} parts
@@ -64,10 +66,24 @@ export class MetricChooser {
     return this.#chosen;
   }
 
-  /** @param {Metric[]} metrics */
-  set metrics(metrics) {
+  /**
+   * Takes a list in place of the one before. The choice stays if the list has it, or else is
+   * `wanted` or the first; a list that is open stays open at what was typed.
+   *
+   * @param {Metric[]} metrics at least one
+   * @param {string} wanted a name
+   */
+  offer(metrics, wanted) {
     this.#groups = groupByParent(metrics, this.#app);
     this.#input.disabled = false;
+    const options = this.#options();
+    const [kept, other] = [this.#chosen?.name, wanted].map((name) => options.find(({ metric }) => metric.name === name));
+    const option = kept ?? other ?? options.find(({ metric }) => metric === metrics[0]);
+    if (option) this.#mark(option);
+    if (!this.#isOpen()) return this.#close(); // which shows the choice's new title
+    const active = this.#active?.metric.name;
+    this.#filter(this.#query);
+    this.#activate(this.#shown.find(({ metric }) => metric.name === active) ?? this.#shown[0] ?? null);
   }
 
   /**
@@ -107,18 +123,22 @@ export class MetricChooser {
 
   /** @param {Option} option */
   #take(option) {
-    const changed = this.#chosen !== option.metric;
-    this.#chosen = option.metric;
-    this.#input.dataset.value = option.metric.name;
-    for (const { element, metric } of this.#options()) {
-      element.setAttribute("aria-selected", String(metric === this.#chosen));
-    }
+    this.#mark(option);
     this.#close();
-    if (changed) this.#onChange(option.metric);
+  }
+
+  /** Makes it the choice; the list stays as it is. @param {Option} option */
+  #mark({ metric: chosen }) {
+    const changed = this.#chosen !== chosen;
+    this.#chosen = chosen;
+    this.#input.dataset.value = chosen.name;
+    for (const { element, metric } of this.#options()) element.setAttribute("aria-selected", String(metric === chosen));
+    if (changed) this.#onChange(chosen);
   }
 
   /** @param {string} query */
   #filter(query) {
+    this.#query = query;
     const words = query.toLowerCase().split(/[\s_/]+/).filter(Boolean);
     const groups = this.#groups
       .map(({ title, options }) => ({ title, options: bestFirst(options, words) }))

@@ -130,11 +130,7 @@ export class TaskForm {
 
   #showMetrics() {
     const metrics = this.#app.metrics();
-    if (metrics.length === 0) return;
-    const chosen = this.#chooser.chosen?.name ?? this.#wanted;
-    this.#chooser.metrics = metrics;
-    const there = metrics.some(({ name }) => name === chosen);
-    this.#chooser.choose(there ? chosen : (metrics[0]?.name ?? ""));
+    if (metrics.length > 0) this.#chooser.offer(metrics, this.#wanted);
   }
 
   #showKind() {

@@ -206,14 +206,18 @@ impl Page {
     /// Types into the metric chooser and takes the option by keyboard and mouse, as a user does.
     pub async fn choose_metric(&self, name: &str) {
         self.click("#metric").await;
-        let metric = self.client.find(Locator::Css("#metric")).await.unwrap();
-        // Control and A, then the name: clearing would also leave the field, which restores it.
-        let keys = format!("\u{e009}a\u{e000}{name}");
-        metric.send_keys(&keys).await.unwrap();
+        self.type_metric(name).await;
         self.click(&format!("[role=option][data-metric='{name}']"))
             .await;
         let chosen = "document.querySelector('#metric').dataset.value";
         assert_eq!(self.run(&format!("return {chosen}")).await, name);
+    }
+
+    pub async fn type_metric(&self, query: &str) {
+        let metric = self.client.find(Locator::Css("#metric")).await.unwrap();
+        // Control and A, then the name: clearing would also leave the field, which restores it.
+        let keys = format!("\u{e009}a\u{e000}{query}");
+        metric.send_keys(&keys).await.unwrap();
     }
 
     /// Presses Score and returns the receipt's JSON: the whole Score.

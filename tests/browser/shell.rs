@@ -174,6 +174,30 @@ async fn the_page_is_of_use_before_the_model_arrives() {
 }
 
 #[tokio::test]
+async fn metrics_that_come_late_leave_the_open_list_to_its_reader() {
+    let dist = tiny_dist();
+    // The user's own metrics come when the test says so, and the list anew with them.
+    let late = dist.path().join("own/attach.js");
+    let code = std::fs::read_to_string(&late).unwrap();
+    let wait = "await new Promise((go) => (globalThis.goOn = go));";
+    std::fs::write(&late, format!("{wait}\n{code}")).unwrap();
+    let page = Page::open(dist.path(), &[]).await;
+    page.wait("the list is held back", 20, "typeof goOn === 'function'")
+        .await;
+    let fairness = "document.querySelector('[data-metric=fairness]')";
+    page.click("#metric").await;
+    page.type_metric("fair").await;
+    page.run(&format!("globalThis.before = {fairness}; goOn()"))
+        .await;
+    page.wait("the list is new", 5, &format!("before !== {fairness}"))
+        .await;
+    assert_eq!(page.value("#metric").await, "fair");
+    page.click("[role=option][data-metric='fairness']").await;
+    assert_eq!(page.value("#metric").await, "Fairness");
+    page.close().await;
+}
+
+#[tokio::test]
 async fn the_score_shows_its_doubt() {
     let (_dist, page) = standing().await;
     page.ready().await;
