@@ -34,6 +34,7 @@ export function requireWasm() {
  * @property {import("./protocol.js").Wording} why
  * @property {string | null} adapter
  * @property {boolean} open whether both backends may run here, so that a measurement decides
+ * @property {boolean} [plain] whether the CPU build with relaxed SIMD has failed here
  */
 
 /** Why a backend runs, in English; `worker.reason.*` of the message files say the same. */

@@ -27,8 +27,8 @@ export function mountOfflineNotice(app, line, notice) {
  * @param {Offline} offline
  */
 async function keepBuild(app, offline) {
-  const { backend } = await app.model();
-  await offline.keep(backend);
+  const { build } = await app.model();
+  await offline.keep(build);
   await askForPersistence(); // last: a browser may wait for the user's answer
 }
 

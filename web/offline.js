@@ -19,7 +19,7 @@ export class Offline extends EventTarget {
   update = false;
   /** @type {ServiceWorkerRegistration | null} */
   #registration = null;
-  /** @type {import("./protocol.js").Backend | null} the build in use, once it is known */
+  /** @type {import("./protocol.js").Build | null} the build in use, once it is known */
   #build = null;
 
   /** Registers the service worker where there is one; plain http has none but on this machine. */
@@ -35,7 +35,7 @@ export class Offline extends EventTarget {
   /**
    * Keeps the build that runs, so that it runs without a network too.
    *
-   * @param {import("./protocol.js").Backend} build
+   * @param {import("./protocol.js").Build} build
    */
   async keep(build) {
     this.#build = build;

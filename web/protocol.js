@@ -5,6 +5,7 @@
  *
  * @typedef {"auto" | "webgpu" | "cpu"} BackendChoice
  * @typedef {"webgpu" | "cpu"} Backend
+ * @typedef {Backend | "cpu-relaxed"} Build a wasm file by its folder
  *
  * @typedef {object} Task
  * @property {string} metric a name of the catalogue, or any name together with `definition`
@@ -59,6 +60,7 @@
  *
  * @typedef {object} Loaded
  * @property {Backend} backend
+ * @property {Build} build
  * @property {string} reason why this backend, a sentence for the user, in English
  * @property {Wording} why the same as a key of the message files, for other languages
  * @property {string | null} adapter name of the graphics adapter; null where none was looked for or found

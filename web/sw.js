@@ -8,14 +8,14 @@
  * served from the one version that controls it. Nothing takes over by itself: a new version waits
  * until the last tab of the old one is closed or the user asks for it (message "use").
  *
- * Of the two wasm builds only the one in use is kept (message "keep"). Models are none of its
+ * Of the wasm builds only the one in use is kept (message "keep"). Models are none of its
  * business: download.js keeps and the scorer checks them. Paths are relative to this file, so any
  * folder of a host will do.
  *
  * Messages, each with a port that gets the answer
- *   { type: "keep", build: "cpu" | "webgpu" }  fetches and checks a build; { kept: boolean }
- *   { type: "use" }                            takes over now, unless other tabs run the old version;
- *                                              { others: number } of those
+ *   { type: "keep", build: string }  fetches and checks a build; { kept: boolean }
+ *   { type: "use" }                  takes over now, unless other tabs run the old version;
+ *                                    { others: number } of those
  */
 const VERSION = "unbuilt";
 const PREFIX = `touchstone-page ${new URL("./", self.location.href).pathname} `;

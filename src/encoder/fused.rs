@@ -132,10 +132,16 @@ impl Fused {
 
     /// See [`super::Encoder::arithmetic`].
     pub(super) fn arithmetic(&self) -> &'static str {
-        match self.layers.first().map(|layer| &layer.qkv.weight) {
-            Some(Weight::Blockwise(_, Precision::Q4)) => "q4-i16",
-            Some(Weight::Blockwise(_, _)) => "q8-i16",
-            _ => "f32",
+        let Some(Weight::Blockwise(_, precision)) =
+            self.layers.first().map(|layer| &layer.qkv.weight)
+        else {
+            return "f32";
+        };
+        match (precision, cfg!(target_feature = "relaxed-simd")) {
+            (Precision::Q4, false) => "q4-i16",
+            (Precision::Q4, true) => "q4-i14",
+            (_, false) => "q8-i16",
+            (_, true) => "q8-i14",
         }
     }
 

@@ -29,7 +29,7 @@ use touchstone::cli::model;
 use touchstone::encoder::Execution;
 use touchstone::{Score, Scorer, Task};
 
-use page::{Page, WEBGPU, dist, tiny_dist};
+use page::{Page, WEBGPU, copy, dist, tiny_dist};
 
 /// Largest difference between backends, in points of the 0-10 scale.
 const TOLERANCE: f64 = 0.02;
@@ -177,6 +177,60 @@ async fn the_cpu_build_scores_as_the_native_one() {
     for task in [tamil(), english()] {
         score_as_native(&page, common::tiny_bundle(), &task).await;
     }
+    page.close().await;
+}
+
+/// The page as an engine sees it that has relaxed SIMD's dot product as one instruction.
+fn relaxed_dist() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    copy(&dist(), folder.path());
+    copy(common::real_model(), &folder.path().join("model"));
+    let answer = "export const relaxedPays = () => true;";
+    std::fs::write(folder.path().join("worker/relaxed.js"), answer).unwrap();
+    folder
+}
+
+#[tokio::test]
+async fn relaxed_simd_scores_as_the_native_build() {
+    let dist = relaxed_dist();
+    let page = Page::open(dist.path(), &[]).await;
+    page.ready().await;
+    for task in [hindi(), english()] {
+        let score = score_as_native(&page, common::real_model(), &task).await;
+        let receipt = &score["receipt"];
+        assert_eq!([&receipt["backend"], &receipt["dtype"]], ["cpu", "q4-i14"]);
+    }
+    page.close().await;
+}
+
+#[tokio::test]
+async fn relaxed_simd_that_fails_gives_way_to_plain_simd_and_says_why() {
+    let dist = relaxed_dist();
+    std::fs::remove_dir_all(dist.path().join("wasm/cpu-relaxed")).unwrap();
+    let page = Page::open(dist.path(), &[]).await;
+    page.ready().await;
+    let score = score_as_native(&page, common::real_model(), &english()).await;
+    assert_ne!(score["receipt"]["dtype"], "q4-i14");
+    let reason = page.text("#result-reason").await;
+    assert!(reason.contains("CPU (relaxed SIMD)"), "{reason}");
+    page.close().await;
+}
+
+/// What the instruction gives with saturated sums, in one step of ARM, and in one of AVX-VNNI.
+#[tokio::test]
+async fn relaxed_simd_is_used_where_it_is_one_instruction() {
+    let page = Page::open(&dist(), &[]).await;
+    let pays = "const { relaxedPays } = await import('./worker/relaxed.js');
+        const { Instance } = WebAssembly;
+        const on = value => {
+            WebAssembly.Instance = function () { return { exports: { f: () => value } }; };
+            return relaxedPays();
+        };
+        const found = [65534, -508, 129540].map(on);
+        WebAssembly.Instance = Instance;
+        WebAssembly.validate = () => false;
+        return [...found, relaxedPays()];";
+    assert_eq!(page.script(pays).await, json!([false, true, true, false]));
     page.close().await;
 }
 

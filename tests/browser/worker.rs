@@ -31,13 +31,13 @@ fn provoked_dist() -> tempfile::TempDir {
     dist
 }
 
-/// The same with the fake scorer in place of both builds, and without a service worker, which
+/// The same with the fake scorer in place of all builds, and without a service worker, which
 /// would notice that.
 fn fake_dist() -> tempfile::TempDir {
     let dist = provoked_dist();
     fs::remove_file(dist.path().join("sw.js")).unwrap();
-    for backend in ["cpu", "webgpu"] {
-        let folder = dist.path().join("wasm").join(backend);
+    for (build, backend) in [("cpu", "cpu"), ("cpu-relaxed", "cpu"), ("webgpu", "webgpu")] {
+        let folder = dist.path().join("wasm").join(build);
         fs::create_dir_all(&folder).unwrap();
         let script = FAKE_SCORER.replace("BACKEND", backend);
         fs::write(folder.join("touchstone.js"), script).unwrap();

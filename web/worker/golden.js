@@ -13,14 +13,14 @@ import { pauseFor } from "./pause.js";
 /**
  * @param {import("./queue.js").Job} job
  * @param {WebScorer} scorer
- * @param {import("../protocol.js").Backend} backend
+ * @param {import("../protocol.js").Build} build
  * @param {string | null} adapter
  * @returns {Promise<Checked | null>} null where the bundle has no golden texts
  */
-export async function checkGolden(job, scorer, backend, adapter) {
+export async function checkGolden(job, scorer, build, adapter) {
   const { bundle, version } = scorer.info();
   // A browser's update brings another compiler of shaders and wasm.
-  const key = ["checked", backend, backend === "webgpu" ? adapter : "", bundle, version, navigator.userAgent].join(" ");
+  const key = ["checked", build, build === "webgpu" ? adapter : "", bundle, version, navigator.userAgent].join(" ");
   const earlier = await recall(key);
   if (earlier) return { ...earlier, earlier: true };
   job.progress("check", "Comparing with the reference scores");

@@ -13,10 +13,11 @@ import { watchDevices } from "./device.js";
 import { describe, fail, guard, watchBuild, watchMemory } from "./failure.js";
 import { checkGolden } from "./golden.js";
 import { recall } from "./kept.js";
+import { relaxedPays } from "./relaxed.js";
 import { timeBatch } from "./trial.js";
 
 /**
- * @typedef {import("../protocol.js").Backend} Backend
+ * @typedef {import("../protocol.js").Build} Build
  * @typedef {import("../backend.js").Choice} Choice
  * @typedef {import("../bundle-manifest.js").Manifest} Manifest
  * @typedef {import("./queue.js").Job} Job
@@ -26,7 +27,7 @@ import { timeBatch } from "./trial.js";
  * @typedef {{ scorer: WebScorer, loaded: object }} Outcome
  */
 
-const NAMES = { webgpu: "WebGPU", cpu: "CPU" };
+const NAMES = { webgpu: "WebGPU", cpu: "CPU", "cpu-relaxed": "CPU (relaxed SIMD)" };
 /** A device may hang at start or at its first shader. */
 const DEVICE_DEADLINE = 120_000;
 /** Kinds of error that lie in the bundle or the host itself: another backend would fail alike. */
@@ -45,13 +46,14 @@ export async function load(job, onLost) {
   const manifest = await fetchManifest(request.model, job.signal);
   const record = choice.open ? await recall(recordKey(choice, manifest)) : undefined;
   const backend = record?.backend ?? choice.backend;
+  const build = backend === "cpu" && !choice.plain && relaxedPays() ? "cpu-relaxed" : backend;
   if (backend === "webgpu") watchDevices((error) => fail(error) || onLost(error));
-  const { scorer, check } = await attempt(backend, choice, () => start(job, backend, choice, manifest));
+  const { scorer, check } = await attempt(build, choice, () => start(job, build, choice, manifest));
   const info = scorer.info();
   const stale = choice.open && record?.version !== info.version;
   const trial = stale || request.trial ? await measure(job, scorer, recordKey(choice, manifest)) : null;
   const why = record && !stale ? record.why : choice.why;
-  const loaded = { backend, why, reason: inEnglish(why), adapter: choice.adapter, check, info, trial };
+  const loaded = { backend, build, why, reason: inEnglish(why), adapter: choice.adapter, check, info, trial };
   return { scorer, loaded: { ...loaded, measured: stale ? null : (record?.measured ?? null), notice: choice.notice ?? null } };
 }
 
@@ -64,100 +66,102 @@ function recordKey(choice, manifest) {
 }
 
 /**
- * Puts the other backend into the error, where that may do better.
+ * Puts another build into the error, where that may do better.
  *
  * @template T
- * @param {Backend} backend
+ * @param {Build} build
  * @param {Choice & { last?: boolean }} choice
  * @param {() => Promise<T>} work
  */
-async function attempt(backend, choice, work) {
+async function attempt(build, choice, work) {
   try {
     return await work();
   } catch (error) {
     const { kind } = describe(error);
-    const hopeless = choice.last || SHARED_FAULTS.includes(kind) || (backend === "cpu" && !choice.open);
-    throw hopeless ? error : Object.assign(/** @type {Error} */ (error), { instead: instead(backend, choice, error) });
+    const isLast = build !== "cpu-relaxed" && (choice.last || (build === "cpu" && !choice.open));
+    if (isLast || SHARED_FAULTS.includes(kind)) throw error;
+    throw Object.assign(/** @type {Error} */ (error), { instead: instead(build, choice, error) });
   }
 }
 
 /**
- * @param {Backend} failed
+ * @param {Build} failed
  * @param {Choice} choice
  * @param {unknown} error
  */
 function instead(failed, { adapter }, error) {
-  const backend = failed === "webgpu" ? "cpu" : "webgpu";
+  const backend = failed === "cpu" ? "webgpu" : "cpu";
   const { kind, message } = describe(error);
   const what = kind === "network" ? "not-loaded" : kind === "check" ? "failed-check" : "not-started";
   const detail = /** @type {any} */ (error).detail ?? message.replace(/\.$/, "");
   const why = reason(what, { failed: NAMES[failed], name: NAMES[backend], detail });
-  return { backend, why, adapter, open: false, last: true, notice: what === "failed-check" ? why : null };
+  const notice = what === "failed-check" ? why : null;
+  return { backend, why, adapter, open: false, plain: failed === "cpu-relaxed", last: true, notice };
 }
 
 /**
  * @param {Job} job
- * @param {Backend} backend
+ * @param {Build} build
  * @param {Choice} choice
  * @param {Manifest} manifest
  */
-async function start(job, backend, choice, manifest) {
-  const build = await openBuild(job, backend);
+async function start(job, build, choice, manifest) {
+  const scorers = await openBuild(job, build);
   const files = await fetchFiles(manifest, {
     signal: job.signal,
     onProgress: (loaded, total, name, kept) =>
       job.progress("download", kept ? `Reading ${name}, kept from an earlier visit` : `Downloading ${name}`, loaded, total),
   });
-  const scorer = await makeScorer(job, build, backend, manifest, files);
-  const check = await checkGolden(job, scorer, backend, choice.adapter);
+  const scorer = await makeScorer(job, scorers, build, manifest, files);
+  const check = await checkGolden(job, scorer, build, choice.adapter);
   return { scorer, check };
 }
 
 /**
- * Loads one build; the other one's file is never fetched.
+ * Loads one build; the others' files are never fetched.
  *
  * @param {Job} job
- * @param {Backend} backend
+ * @param {Build} build
  * @returns {Promise<ScorerClass>}
  */
-async function openBuild(job, backend) {
+async function openBuild(job, build) {
   job.signal.throwIfAborted();
-  const folder = new URL(`../wasm/${backend}/`, import.meta.url);
+  const folder = new URL(`../wasm/${build}/`, import.meta.url);
   watchBuild(folder.href);
-  job.progress("code", `Fetching the ${NAMES[backend]} build`);
+  job.progress("code", `Fetching the ${NAMES[build]} build`);
   let code;
   try {
     code = await import(new URL("touchstone.js", folder).href);
   } catch {
-    throw new TouchstoneError("network", `wasm/${backend}/touchstone.js could not be fetched from this host.`);
+    throw new TouchstoneError("network", `wasm/${build}/touchstone.js could not be fetched from this host.`);
   }
-  job.progress("start", `Starting the ${NAMES[backend]} build`);
+  job.progress("start", `Starting the ${NAMES[build]} build`);
   try {
     const exports = await code.default({ module_or_path: new URL("touchstone_bg.wasm", folder) });
     watchMemory(exports?.memory);
   } catch (error) {
     const { kind, message } = describe(error);
     if (kind !== "internal") throw error;
-    throw new TouchstoneError("network", `wasm/${backend}/touchstone_bg.wasm could not be started (${message}).`);
+    throw new TouchstoneError("network", `wasm/${build}/touchstone_bg.wasm could not be started (${message}).`);
   }
   return code.WebScorer;
 }
 
 /**
  * @param {Job} job
- * @param {ScorerClass} build
- * @param {Backend} backend
+ * @param {ScorerClass} scorers
+ * @param {Build} build
  * @param {Manifest} manifest
  * @param {Record<string, Uint8Array>} files emptied: each is freed as soon as wasm has its copy
  */
-async function makeScorer(job, build, backend, manifest, files) {
+async function makeScorer(job, scorers, build, manifest, files) {
   job.signal.throwIfAborted();
   job.progress("verify", "Checking every byte of the model");
-  const deadline = backend === "webgpu" ? DEVICE_DEADLINE : undefined;
+  const deadline = build === "webgpu" ? DEVICE_DEADLINE : undefined;
   try {
-    const made = await guard(() => build.load(manifest.bytes, files), deadline);
+    const made = await guard(() => scorers.load(manifest.bytes, files), deadline);
     job.signal.throwIfAborted();
-    job.progress("warm-up", `Warming up on ${NAMES[backend]}`);
+    job.progress("warm-up", `Warming up on ${NAMES[build]}`);
     await guard(() => made.warm_up(), deadline);
     return made;
   } catch (error) {

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 
 use crate::browser::{self, Browsers};
 use crate::step::Steps;
-use crate::wasm::Backend;
+use crate::wasm::WasmFile;
 use crate::{model, page, place, process, sizes, tools};
 
 /// Runs all; `all` adds the native GPU and the release builds with their budgets.
@@ -62,13 +62,13 @@ fn lint(steps: &mut Steps) -> Result<()> {
         process::run(clippy.args(["--workspace", "--all-targets", "--", "--deny", "warnings"]))
             .context(ADVICE)
     })?;
-    for backend in Backend::ALL {
-        let title = format!("Lints, {} build for the browser", backend.title());
+    for file in WasmFile::ALL {
+        let title = format!("Lints, {} build for the browser", file.title());
         steps.run(&title, 2.0, || {
             let mut clippy = cargo("clippy");
             clippy.env("CLIPPY_CONF_DIR", place::root().join(".clippy-wasm"));
-            process::run(for_browser(&mut clippy, backend).args(["--", "--deny", "warnings"]))
-                .context(ADVICE)
+            for_browser(&mut clippy, file).args(["--", "--deny", "warnings"]);
+            process::run(clippy.args(file.flags())).context(ADVICE)
         })?;
     }
     Ok(())
@@ -78,7 +78,7 @@ fn document(steps: &mut Steps) -> Result<()> {
     const ADVICE: &str = "rustdoc warns; its message stands above";
     steps.run("Documentation without warnings", 0.5, || {
         process::run(rustdoc().arg("--workspace")).context(ADVICE)?;
-        process::run(for_browser(&mut rustdoc(), Backend::WebGpu)).context(ADVICE)
+        process::run(for_browser(&mut rustdoc(), WasmFile::WebGpu)).context(ADVICE)
     })
 }
 
@@ -153,7 +153,7 @@ fn rustdoc() -> Command {
     doc
 }
 
-fn for_browser(cargo: &mut Command, backend: Backend) -> &mut Command {
+fn for_browser(cargo: &mut Command, file: WasmFile) -> &mut Command {
     cargo
         .args([
             "--package",
@@ -162,7 +162,7 @@ fn for_browser(cargo: &mut Command, backend: Backend) -> &mut Command {
             "--target",
             "wasm32-unknown-unknown",
         ])
-        .args(["--no-default-features", "--features", backend.features()])
+        .args(["--no-default-features", "--features", file.features()])
 }
 
 /// Tells the tests where the page and the browsers are, and where screenshots go.

@@ -47,7 +47,7 @@ fn run(command: Command) -> Result<()> {
             open,
         } => serve::run(port, release, open)?,
         Command::Build { release } => page::run(release)?,
-        Command::Wasm { backend, release } => wasm::run(backend, release)?,
+        Command::Wasm { file, release } => wasm::run(file, release)?,
         Command::Test { all } => check::run(all)?,
         Command::TestGpu => check::run_gpu()?,
         Command::TestLabelStudio => label_studio::run()?,

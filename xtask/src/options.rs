@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::wasm::Backend;
+use crate::wasm::WasmFile;
 
 /// What `cargo xtask` alone prints.
 pub const HELP: &str = "\
@@ -10,7 +10,7 @@ cargo xtask COMMAND
 
   serve [--port 8080] [--release] [--no-open]
             from nothing to a page: install what is missing, build, fetch and pack the default
-            model, serve it. The page is up with the CPU build first; WebGPU follows.
+            model, serve it. The page is up with the CPU build first; the others follow.
   build [--release]
             the same without serving: dist/ is then a folder for any static host
   test [--all]
@@ -20,7 +20,7 @@ cargo xtask COMMAND
             which is installed with apt where run as root
   test-label-studio
             the companion with a real Label Studio, which is installed among the tools (about 1 GB)
-  wasm cpu|webgpu [--release]
+  wasm cpu|cpu-relaxed|webgpu [--release]
             one wasm file, into dist/wasm/
   list-files DIR
             the service worker's list of a page's files, after changes by hand
@@ -31,7 +31,7 @@ cargo xtask COMMAND
 
 Environment
   TOUCHSTONE_TOOLS         where tools are installed (default: .tools in the checkout)
-  TOUCHSTONE_SKIP_WEBGPU   set: `trunk build` leaves the WebGPU file out
+  TOUCHSTONE_CPU_ONLY      set: `trunk build` makes the CPU file without relaxed SIMD only
   TOUCHSTONE_CHROMIUM, TOUCHSTONE_CHROMEDRIVER, TOUCHSTONE_FIREFOX, TOUCHSTONE_GECKODRIVER
                            the browsers of the tests, where they are not found by themselves
   CARGO_TARGET_DIR         where builds and the packed model go (default: target)";
@@ -59,8 +59,8 @@ pub enum Command {
     },
     /// Build one wasm file.
     Wasm {
-        /// Which of the two.
-        backend: Backend,
+        /// Which of them.
+        file: WasmFile,
         /// Build it as shipped.
         release: bool,
     },
@@ -100,7 +100,7 @@ pub fn parse(args: impl Iterator<Item = String>) -> Result<Command, String> {
             release: rest.flag("--release"),
         },
         Some("wasm") => Command::Wasm {
-            backend: rest.backend()?,
+            file: rest.wasm_file()?,
             release: rest.flag("--release"),
         },
         Some("test") => Command::Test {
@@ -161,12 +161,13 @@ impl Rest {
             .map_err(|_| format!("`{value}` does not fit {name}"))
     }
 
-    fn backend(&mut self) -> Result<Backend, String> {
-        match self.word().as_deref() {
-            Some("cpu") => Ok(Backend::Cpu),
-            Some("webgpu") => Ok(Backend::WebGpu),
-            _ => Err("say which file: `wasm cpu` or `wasm webgpu`".to_string()),
-        }
+    fn wasm_file(&mut self) -> Result<WasmFile, String> {
+        let word = self.word().unwrap_or_default();
+        let file = WasmFile::ALL.into_iter().find(|file| file.folder() == word);
+        file.ok_or_else(|| {
+            let known = WasmFile::ALL.map(|file| format!("`wasm {}`", file.folder()));
+            format!("say which file: {}", known.join(", "))
+        })
     }
 }
 

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::step::Steps;
-use crate::wasm::{self, Backend};
+use crate::wasm::{self, WasmFile};
 use crate::{files, model, place, process, sizes, tools};
 
-const SKIP_WEBGPU: &str = "TOUCHSTONE_SKIP_WEBGPU";
+const CPU_ONLY: &str = "TOUCHSTONE_CPU_ONLY";
 
 /// `cargo xtask build`: everything into `dist/`, with its sizes.
 pub fn run(release: bool) -> Result<()> {
@@ -46,21 +46,26 @@ pub fn first_page(steps: &mut Steps) -> Result<()> {
 pub fn cpu_page(steps: &mut Steps) -> Result<()> {
     tools::trunk(steps)?;
     steps.run("The page with the CPU build, by Trunk", 4.0, || {
-        process::run(process::command("trunk").arg("build").env(SKIP_WEBGPU, "1"))
+        process::run(process::command("trunk").arg("build").env(CPU_ONLY, "1"))
     })
 }
 
-/// Adds WebGPU to the page; a release also replaces the CPU build, since Trunk always makes the
-/// development one (it builds with `cargo build`, which leaves LTO out here).
+/// Adds the other builds to the page.
 pub fn finish(steps: &mut Steps, release: bool) -> Result<()> {
-    wasm::step(steps, Backend::WebGpu, release, &place::dist())?;
-    if release {
-        wasm::step(steps, Backend::Cpu, true, &place::dist())?;
+    for file in lacking(release) {
+        wasm::step(steps, file, release, &place::dist())?;
     }
     files::list(&place::dist())
 }
 
-/// `cargo xtask complete`, Trunk's `post_build` hook: the model, the WebGPU build, the list of files.
+/// What Trunk does not make: its CPU build is the development one (it builds with `cargo build`,
+/// which leaves LTO out here).
+fn lacking(release: bool) -> impl Iterator<Item = WasmFile> {
+    let files = WasmFile::ALL.into_iter();
+    files.filter(move |&file| release || file != WasmFile::Cpu)
+}
+
+/// `cargo xtask complete`, Trunk's `post_build` hook: the model, the other builds, the list of files.
 pub fn complete() -> Result<()> {
     let staging = env::var_os("TRUNK_STAGING_DIR")
         .map(PathBuf::from)
@@ -82,14 +87,12 @@ fn ensure_cpu_build(staging: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What a plain `trunk build` lacks: `--release` has both files as shipped.
+/// What a plain `trunk build` lacks: `--release` has all files as shipped.
 fn complete_wasm(staging: &Path) -> Result<()> {
     let release = env::var("TRUNK_PROFILE").is_ok_and(|profile| profile == "release");
-    if release {
-        wasm::build(Backend::Cpu, true, staging)?;
-    }
-    if env::var_os(SKIP_WEBGPU).is_none() {
-        wasm::build(Backend::WebGpu, release, staging)?;
+    let only_cpu = env::var_os(CPU_ONLY).is_some();
+    for file in lacking(release).filter(|&file| !only_cpu || file == WasmFile::Cpu) {
+        wasm::build(file, release, staging)?;
     }
     Ok(())
 }

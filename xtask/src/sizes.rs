@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::place;
-use crate::wasm::Backend;
+use crate::wasm::WasmFile;
 
 /// Bytes after gzip that a shipped wasm file may have.
 pub const RELEASE_BUDGET: u64 = 1_500_000;
@@ -35,31 +35,31 @@ pub fn print(folder: &Path) -> Result<()> {
 /// Fails when a wasm file of the page is over its budget or not there.
 pub fn check(page: &Path, budget: u64) -> Result<()> {
     println!();
-    for backend in Backend::ALL {
-        let size = gzip_size(&wasm_file(page, backend))?;
-        let (title, size, most) = (backend.title(), grouped(size), grouped(budget));
+    for file in WasmFile::ALL {
+        let size = gzip_size(&wasm_file(page, file))?;
+        let (title, size, most) = (file.title(), grouped(size), grouped(budget));
         println!("  {title} wasm: {size} bytes after gzip, budget {most}");
     }
-    for backend in Backend::ALL {
-        let size = gzip_size(&wasm_file(page, backend))?;
+    for file in WasmFile::ALL {
+        let size = gzip_size(&wasm_file(page, file))?;
         if size > budget {
             bail!(
                 "the {} wasm is {} bytes over its gzip budget of {}: look for a new dependency or \
                  feature in the wasm build (`cargo tree --target wasm32-unknown-unknown \
                  --no-default-features --features {}`)",
-                backend.title(),
+                file.title(),
                 grouped(size - budget),
                 grouped(budget),
-                backend.features()
+                file.features()
             );
         }
     }
     Ok(())
 }
 
-fn wasm_file(page: &Path, backend: Backend) -> PathBuf {
+fn wasm_file(page: &Path, file: WasmFile) -> PathBuf {
     page.join("wasm")
-        .join(backend.folder())
+        .join(file.folder())
         .join("touchstone_bg.wasm")
 }
 

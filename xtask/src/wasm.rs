@@ -11,40 +11,52 @@ use crate::{files, place, process, sizes, tools};
 /// Name of the generated module; the worker imports it.
 const MODULE: &str = "touchstone";
 
-/// Which of the two files.
+/// Which of the files; a browser takes one.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Backend {
-    /// burn flex with wasm SIMD.
+pub enum WasmFile {
+    /// The CPU with wasm SIMD.
     Cpu,
-    /// burn wgpu in the browser.
+    /// The same with relaxed SIMD.
+    CpuRelaxed,
+    /// The browser's WebGPU.
     WebGpu,
 }
 
-impl Backend {
-    /// Both, in the order in which a page gets them.
-    pub const ALL: [Backend; 2] = [Backend::Cpu, Backend::WebGpu];
+impl WasmFile {
+    /// All, in the order in which a page gets them.
+    pub const ALL: [Self; 3] = [Self::Cpu, Self::WebGpu, Self::CpuRelaxed];
 
     /// Folder under `wasm/`.
     pub fn folder(self) -> &'static str {
         match self {
-            Backend::Cpu => "cpu",
-            Backend::WebGpu => "webgpu",
+            Self::Cpu => "cpu",
+            Self::CpuRelaxed => "cpu-relaxed",
+            Self::WebGpu => "webgpu",
         }
     }
 
     /// For people.
     pub fn title(self) -> &'static str {
         match self {
-            Backend::Cpu => "CPU",
-            Backend::WebGpu => "WebGPU",
+            Self::Cpu => "CPU",
+            Self::CpuRelaxed => "relaxed SIMD",
+            Self::WebGpu => "WebGPU",
         }
     }
 
     /// Cargo features.
     pub fn features(self) -> &'static str {
         match self {
-            Backend::Cpu => "web,cpu",
-            Backend::WebGpu => "webgpu",
+            Self::Cpu | Self::CpuRelaxed => "web,cpu",
+            Self::WebGpu => "webgpu",
+        }
+    }
+
+    /// Arguments of the compiler for the library alone, which has all that needs them.
+    pub fn flags(self) -> &'static [&'static str] {
+        match self {
+            Self::CpuRelaxed => &["-Ctarget-feature=+relaxed-simd"],
+            Self::Cpu | Self::WebGpu => &[],
         }
     }
 
@@ -52,27 +64,29 @@ impl Backend {
     fn profile(self, release: bool) -> &'static str {
         match (self, release) {
             (_, false) => "web-dev",
-            (Backend::Cpu, true) => "web-fast",
-            (Backend::WebGpu, true) => "web-small",
+            (Self::Cpu | Self::CpuRelaxed, true) => "web-fast",
+            (Self::WebGpu, true) => "web-small",
         }
     }
 
     fn minutes(self, release: bool) -> f32 {
         match (self, release) {
-            (Backend::Cpu, false) => 4.0,
-            (Backend::WebGpu, false) => 2.5,
-            (Backend::Cpu, true) => 6.0,
-            (Backend::WebGpu, true) => 10.0,
+            (Self::Cpu, false) => 4.0,
+            (Self::WebGpu, false) => 2.5,
+            (Self::Cpu, true) => 6.0,
+            (Self::WebGpu, true) => 10.0,
+            // Its dependencies are those of the other file for the CPU.
+            (Self::CpuRelaxed, _) => 1.0,
         }
     }
 }
 
 /// `cargo xtask wasm`: one file into `dist/`, with its size.
-pub fn run(backend: Backend, release: bool) -> Result<()> {
+pub fn run(file: WasmFile, release: bool) -> Result<()> {
     let mut steps = Steps::start();
     tools::wasm_target(&mut steps)?;
     tools::wasm_bindgen(&mut steps)?;
-    step(&mut steps, backend, release, &place::dist())?;
+    step(&mut steps, file, release, &place::dist())?;
     if place::dist().join("index.html").is_file() {
         files::list(&place::dist())?;
     }
@@ -80,24 +94,22 @@ pub fn run(backend: Backend, release: bool) -> Result<()> {
 }
 
 /// Builds one file into a page, as a step.
-pub fn step(steps: &mut Steps, backend: Backend, release: bool, page: &Path) -> Result<()> {
+pub fn step(steps: &mut Steps, file: WasmFile, release: bool, page: &Path) -> Result<()> {
     let kind = if release { "release" } else { "development" };
-    let title = format!("{} build for the browser ({kind})", backend.title());
-    steps.run(&title, backend.minutes(release), || {
-        build(backend, release, page)
-    })
+    let title = format!("{} build for the browser ({kind})", file.title());
+    steps.run(&title, file.minutes(release), || build(file, release, page))
 }
 
 /// Builds one file into `PAGE/wasm/FOLDER`. A page served meanwhile sees the old file or the whole
 /// new one.
-pub fn build(backend: Backend, release: bool, page: &Path) -> Result<()> {
-    compile(backend, release)?;
-    let output = page.join("wasm").join(backend.folder());
+pub fn build(file: WasmFile, release: bool, page: &Path) -> Result<()> {
+    compile(file, release)?;
+    let output = page.join("wasm").join(file.folder());
     let partial = output.with_extension("partial");
     place::remove_tree(&partial)?;
-    bind(&compiled(backend, release)?, &partial)?;
+    bind(&compiled(file, release)?, &partial)?;
     if release {
-        optimise(backend, &partial.join(format!("{MODULE}_bg.wasm")))?;
+        optimise(file, &partial.join(format!("{MODULE}_bg.wasm")))?;
     }
     place::remove_tree(&output)?;
     fs::rename(&partial, &output)
@@ -105,7 +117,7 @@ pub fn build(backend: Backend, release: bool, page: &Path) -> Result<()> {
 }
 
 /// `cargo rustc --crate-type cdylib`, because cargo leaves LTO out where a library is an rlib too.
-fn compile(backend: Backend, release: bool) -> Result<()> {
+fn compile(file: WasmFile, release: bool) -> Result<()> {
     process::run(
         process::cargo()
             .args([
@@ -123,17 +135,19 @@ fn compile(backend: Backend, release: bool) -> Result<()> {
             ])
             .args([
                 "--features",
-                backend.features(),
+                file.features(),
                 "--profile",
-                backend.profile(release),
-            ]),
+                file.profile(release),
+                "--",
+            ])
+            .args(file.flags()),
     )
 }
 
-fn compiled(backend: Backend, release: bool) -> Result<PathBuf> {
+fn compiled(file: WasmFile, release: bool) -> Result<PathBuf> {
     let folder = place::target()?
         .join("wasm32-unknown-unknown")
-        .join(backend.profile(release));
+        .join(file.profile(release));
     Ok(folder.join(format!("{MODULE}.wasm")))
 }
 
@@ -147,14 +161,14 @@ fn bind(wasm: &Path, output: &Path) -> Result<()> {
 }
 
 /// Saves some more bytes where Binaryen's wasm-opt is installed; the file works without.
-fn optimise(backend: Backend, wasm: &Path) -> Result<()> {
+fn optimise(file: WasmFile, wasm: &Path) -> Result<()> {
     let Some(wasm_opt) = process::find("wasm-opt") else {
         println!("    no wasm-opt on the PATH: the file stays as the compiler made it");
         return Ok(());
     };
-    let level = match backend {
-        Backend::Cpu => "-O3",
-        Backend::WebGpu => "-Oz",
+    let level = match file {
+        WasmFile::Cpu | WasmFile::CpuRelaxed => "-O3",
+        WasmFile::WebGpu => "-Oz",
     };
     let smaller = wasm.with_extension("opt");
     process::run(
@@ -162,6 +176,7 @@ fn optimise(backend: Backend, wasm: &Path) -> Result<()> {
             .args([
                 level,
                 "--enable-simd",
+                "--enable-relaxed-simd",
                 "--enable-bulk-memory",
                 "--enable-sign-ext",
             ])

@@ -20,16 +20,19 @@ pub(super) use attention::attend;
 const LANES: usize = if cfg!(target_arch = "wasm32") { 8 } else { 16 };
 /// Rows that one pass serves at most.
 const ROWS: usize = if cfg!(target_arch = "wasm32") { 4 } else { 8 };
-/// Inputs whose products are added up in one lane of an instruction.
+/// Codes of a row in one number of 32 bits.
 const PAIR: usize = 2;
 
 /// One block of the weights of [`LANES`] outputs.
 #[derive(Clone)]
 #[repr(C)]
 struct Tile<C> {
-    /// For each [`PAIR`] of inputs the codes of every output.
-    codes: [[[C; PAIR]; LANES]; BLOCK / PAIR],
+    /// For each [`Code::GROUP`] of inputs the codes of every output.
+    codes: [C; BLOCK * LANES],
     scales: [f32; LANES],
+    /// What [`wasm::planes`] begins its sums with.
+    #[cfg(target_feature = "relaxed-simd")]
+    starts: [i32; LANES],
 }
 
 /// One block of [`ROWS`] rows.
@@ -42,8 +45,10 @@ struct RowBlock {
 
 impl<C: Code> Tile<C> {
     const ZERO: Self = Self {
-        codes: [[[C::ZERO; PAIR]; LANES]; BLOCK / PAIR],
+        codes: [C::ZERO; BLOCK * LANES],
         scales: [0.0; LANES],
+        #[cfg(target_feature = "relaxed-simd")]
+        starts: [0; LANES],
     };
 }
 
@@ -57,14 +62,25 @@ impl RowBlock {
 /// A weight without its scale.
 pub(super) trait Code: Copy + Into<i32> {
     const ZERO: Self;
+    /// Inputs whose products an instruction adds up in one lane.
+    const GROUP: usize = PAIR;
     /// The largest code of a row, so that no block's sum overflows 32 bits.
     const MOST: i16;
 }
 
 /// A stored weight of 4 or 8 bits.
+#[cfg(not(target_feature = "relaxed-simd"))]
 impl Code for i8 {
     const ZERO: Self = 0;
     const MOST: i16 = i16::MAX;
+}
+
+/// A stored weight of 4 or 8 bits.
+#[cfg(target_feature = "relaxed-simd")]
+impl Code for i8 {
+    const ZERO: Self = 0;
+    const GROUP: usize = wasm::QUAD;
+    const MOST: i16 = wasm::MOST;
 }
 
 /// What was rounded like a row, to no more than [`Code::MOST`]: 32 x 8191 x 8191 is below 2^31.
@@ -218,10 +234,15 @@ impl<C: Code> BlockwiseMatrix<C> {
     fn set(&mut self, output: usize, block: usize, codes: &[C; BLOCK], scale: f32) {
         let (tile, lane) = (output / LANES * self.blocks + block, output % LANES);
         let tile = &mut self.tiles[tile];
-        for (weights, pair) in tile.codes.iter_mut().zip(codes.as_chunks::<PAIR>().0) {
-            weights[lane] = *pair;
+        let groups = tile.codes.chunks_exact_mut(C::GROUP * LANES);
+        for (weights, group) in groups.zip(codes.chunks_exact(C::GROUP)) {
+            weights[lane * C::GROUP..][..C::GROUP].copy_from_slice(group);
         }
         tile.scales[lane] = scale;
+        #[cfg(target_feature = "relaxed-simd")]
+        {
+            tile.starts[lane] = wasm::start(codes);
+        }
     }
 
     /// Width of a row.
@@ -240,6 +261,10 @@ impl<C: Code> BlockwiseMatrix<C> {
             for (block, values) in group.iter_mut().zip(values.as_chunks::<BLOCK>().0) {
                 let codes = &mut block.codes[row % ROWS];
                 block.scales[row % ROWS] = self.kernel.quantise(values, C::MOST, codes);
+                #[cfg(target_feature = "relaxed-simd")]
+                if C::GROUP == wasm::QUAD {
+                    wasm::split(codes);
+                }
             }
         }
     }
@@ -308,7 +333,7 @@ fn steps(largest: f32, most: i16) -> (f32, f32) {
 
 #[cfg(any(test, not(any(target_arch = "x86_64", target_arch = "wasm32"))))]
 mod plain {
-    use super::{BLOCK, Code, RowBlock, Sums, Tile, steps};
+    use super::{BLOCK, Code, LANES, PAIR, RowBlock, Sums, Tile, steps};
 
     pub(super) fn quantise(values: &[f32; BLOCK], most: i16, codes: &mut [i16; BLOCK]) -> f32 {
         let largest = values
@@ -328,8 +353,9 @@ mod plain {
             for (tile, rows) in tile.iter().zip(rows) {
                 let (pairs, _) = rows.codes[row].as_chunks();
                 for (lane, sum) in sums.iter_mut().enumerate() {
-                    let products = tile.codes.iter().zip(pairs).map(|(weights, [a, b])| {
-                        let [first, second] = weights[lane].map(Into::into);
+                    let (weights, _) = tile.codes.as_chunks::<{ LANES * PAIR }>();
+                    let products = weights.iter().zip(pairs).map(|(weights, [a, b])| {
+                        let [first, second] = weights.as_chunks::<PAIR>().0[lane].map(Into::into);
                         first * i32::from(*a) + second * i32::from(*b)
                     });
                     let exact: i32 = products.sum();

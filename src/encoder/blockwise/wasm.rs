@@ -4,8 +4,11 @@ use std::arch::wasm32::*;
 
 use super::{BLOCK, Code, LANES, PAIR, RowBlock, Sums, Tile, steps};
 
-/// Pairs of inputs between two jumps: a browser's compiler keeps all sums in registers with fewer than
-/// a whole block's, and loses a third of the speed with one.
+#[cfg(target_feature = "relaxed-simd")]
+pub(super) use relaxed::{MOST, QUAD, split, start};
+
+/// Groups of inputs between two jumps: a browser's compiler keeps all sums in registers with fewer than
+/// a whole block's pairs, and loses a third of the speed with one.
 const UNROLLED: usize = 8;
 
 /// See [`super::Kernel::quantise`].
@@ -46,27 +49,14 @@ pub(super) fn add_products<C: Code, const M: usize>(
         }
     }
     for (tile, rows) in tile.iter().zip(rows) {
-        let mut sums = [[i32x4_splat(0); 2]; M];
-        for (part, pairs) in tile.codes.chunks_exact(UNROLLED).enumerate() {
-            for (pair, weights) in pairs.iter().enumerate() {
-                // SAFETY: half of the weights of a pair are 4 times two codes of one or two bytes.
-                let weights = [0, LANES / 2].map(|first| unsafe {
-                    let weights = weights.as_ptr().add(first);
-                    match size_of::<C>() {
-                        1 => i16x8_load_extend_i8x8(weights.cast()),
-                        _ => v128_load(weights.cast()),
-                    }
-                });
-                let place = (part * UNROLLED + pair) * PAIR;
-                for (sums, row) in sums.iter_mut().zip(&rows.codes) {
-                    // SAFETY: a pair of the codes of a row is 4 bytes.
-                    let row = unsafe { v128_load32_splat(row.as_ptr().add(place).cast()) };
-                    for (sum, weights) in sums.iter_mut().zip(weights) {
-                        *sum = i32x4_add(*sum, i32x4_dot_i16x8(weights, row));
-                    }
-                }
-            }
-        }
+        #[cfg(target_feature = "relaxed-simd")]
+        let sums = if C::GROUP == QUAD {
+            relaxed::products::<C, M>(tile, rows)
+        } else {
+            products::<C, M>(tile, rows)
+        };
+        #[cfg(not(target_feature = "relaxed-simd"))]
+        let sums = products::<C, M>(tile, rows);
         // SAFETY: a tile has two times 4 scales.
         let scales =
             [0, 4].map(|first| unsafe { v128_load(tile.scales.as_ptr().add(first).cast()) });
@@ -84,5 +74,108 @@ pub(super) fn add_products<C: Code, const M: usize>(
             // SAFETY: half of the sums are 4.
             unsafe { v128_store(half.as_mut_ptr().cast(), total) };
         }
+    }
+}
+
+/// The sums of one block, exactly.
+#[inline(always)]
+fn products<C: Code, const M: usize>(tile: &Tile<C>, rows: &RowBlock) -> [[v128; 2]; M] {
+    let mut sums = [[i32x4_splat(0); 2]; M];
+    let (pairs, _) = tile.codes.as_chunks::<{ PAIR * LANES }>();
+    for (part, pairs) in pairs.chunks_exact(UNROLLED).enumerate() {
+        for (pair, weights) in pairs.iter().enumerate() {
+            // SAFETY: half of the weights of a pair are 4 times two codes of one or two bytes.
+            let weights = [0, LANES / 2].map(|first| unsafe {
+                let weights = weights.as_ptr().add(first * PAIR);
+                match size_of::<C>() {
+                    1 => i16x8_load_extend_i8x8(weights.cast()),
+                    _ => v128_load(weights.cast()),
+                }
+            });
+            let place = (part * UNROLLED + pair) * PAIR;
+            for (sums, row) in sums.iter_mut().zip(&rows.codes) {
+                // SAFETY: a pair of the codes of a row is 4 bytes.
+                let row = unsafe { v128_load32_splat(row.as_ptr().add(place).cast()) };
+                for (sum, weights) in sums.iter_mut().zip(weights) {
+                    *sum = i32x4_add(*sum, i32x4_dot_i16x8(weights, row));
+                }
+            }
+        }
+    }
+    sums
+}
+
+/// Relaxed SIMD: four inputs of 4 outputs in an instruction, which multiplies signed bytes with
+/// numbers of 7 bits and which engines may treat alike in that range only.
+#[cfg(target_feature = "relaxed-simd")]
+mod relaxed {
+    use super::*;
+
+    /// Inputs whose products an instruction adds up in one lane.
+    pub(in super::super) const QUAD: usize = 4;
+    /// The largest code of a row.
+    pub(in super::super) const MOST: i16 = 8191;
+    /// Makes codes of rows positive, in 14 bits.
+    const OFFSET: i16 = 1 << 13;
+    /// Bits of a plane.
+    const BITS: u32 = 7;
+
+    /// Turns the codes of a row into two planes of bytes, the high bits of all and the low ones.
+    pub(in super::super) fn split(codes: &mut [i16; BLOCK]) {
+        let (parts, _) = codes.as_chunks::<8>();
+        // SAFETY: each part of the codes is 16 bytes.
+        let parts: [v128; BLOCK / 8] =
+            std::array::from_fn(|part| unsafe { v128_load(parts[part].as_ptr().cast()) });
+        let parts = parts.map(|part| i16x8_add(part, i16x8_splat(OFFSET)));
+        let high = parts.map(|part| u16x8_shr(part, BITS));
+        let low = parts.map(|part| v128_and(part, i16x8_splat((1 << BITS) - 1)));
+        for (pair, place) in [high, low]
+            .as_flattened()
+            .chunks_exact(2)
+            .zip((0..).step_by(8))
+        {
+            let bytes = u8x16_narrow_i16x8(pair[0], pair[1]);
+            // SAFETY: 16 bytes are 8 codes.
+            unsafe { v128_store(codes.as_mut_ptr().add(place).cast(), bytes) };
+        }
+    }
+
+    /// What the sums of an output's block begin with, so that the offset of its rows is taken out.
+    pub(in super::super) fn start<C: Code>(weights: &[C; BLOCK]) -> i32 {
+        let sum: i32 = weights.iter().map(|&weight| weight.into()).sum();
+        -(i32::from(OFFSET) >> BITS) * sum
+    }
+
+    /// See [`super::products`]: first with the high bits of the rows, then with the low ones.
+    #[inline]
+    pub(super) fn products<C: Code, const M: usize>(
+        tile: &Tile<C>,
+        rows: &RowBlock,
+    ) -> [[v128; 2]; M] {
+        // SAFETY: a tile has two times 4 starts.
+        let starts =
+            [0, 4].map(|first| unsafe { v128_load(tile.starts.as_ptr().add(first).cast()) });
+        let mut sums = [starts; M];
+        let (quads, _) = tile.codes.as_chunks::<{ QUAD * LANES }>();
+        for plane in 0..2 {
+            if plane == 1 {
+                sums = sums.map(|sums| sums.map(|sum| i32x4_shl(sum, BITS)));
+            }
+            for (quad, weights) in quads.iter().enumerate() {
+                // SAFETY: half of the weights of a quad are 4 times four bytes.
+                let weights = [0, LANES / 2]
+                    .map(|first| unsafe { v128_load(weights.as_ptr().add(first * QUAD).cast()) });
+                let place = plane * BLOCK + quad * QUAD;
+                for (sums, row) in sums.iter_mut().zip(&rows.codes) {
+                    // SAFETY: the planes of a row are twice as many bytes as codes.
+                    let row =
+                        unsafe { v128_load32_splat(row.as_ptr().cast::<u8>().add(place).cast()) };
+                    for (sum, weights) in sums.iter_mut().zip(weights) {
+                        *sum = i32x4_relaxed_dot_i8x16_i7x16_add(weights, row, *sum);
+                    }
+                }
+            }
+        }
+        sums
     }
 }

@@ -53,7 +53,7 @@ pub(super) fn add_products_512<C: Code, const M: usize>(
     }
     for (tile, rows) in tile.iter().zip(rows) {
         let mut sums = [_mm512_setzero_si512(); M];
-        for (pair, weights) in tile.codes.iter().enumerate() {
+        for (pair, weights) in tile.codes.chunks_exact(PAIR * LANES).enumerate() {
             let weights = weights.as_ptr();
             // SAFETY: the weights of a pair are 16 times two codes of one or of two bytes.
             let weights = unsafe {
@@ -94,8 +94,8 @@ pub(super) fn add_products_256<C: Code, const M: usize>(
         }
         for (tile, rows) in tile.iter().zip(rows) {
             let mut sums = [_mm256_setzero_si256(); M];
-            for (pair, weights) in tile.codes.iter().enumerate() {
-                let weights = weights[first..].as_ptr();
+            for (pair, weights) in tile.codes.chunks_exact(PAIR * LANES).enumerate() {
+                let weights = weights[first * PAIR..].as_ptr();
                 // SAFETY: half of the weights of a pair are 8 times two codes of one or of two bytes.
                 let weights = unsafe {
                     match size_of::<C>() {
