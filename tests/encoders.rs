@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use touchstone::cli::{block_on, model, pack};
 use touchstone::encoder::{Execution, POOLS, Pool, Precision};
-use touchstone::scorer::{Embedder, Unpaused};
+use touchstone::scorer::{Embedder, Scorer, Unpaused};
 use touchstone::text::{Layout, Segment, Template};
 use touchstone::tokenizer::{Passage, Window};
 
@@ -25,6 +25,13 @@ const ENCODERS: [&str; 5] = [
 
 /// In f32; float32 noise of the reference itself is below 2e-5.
 const TOLERANCE: f32 = 1e-4;
+
+/// The same where rows are rounded, to 14 bits on ARM.
+const ROUNDED: f32 = if cfg!(target_arch = "aarch64") {
+    3e-4
+} else {
+    TOLERANCE
+};
 
 /// How the layers can run here.
 fn executions() -> Vec<Execution> {
@@ -197,23 +204,25 @@ fn packed_weights_run_alike_everywhere() {
         let plain = json!(vectors(&Execution::Padded));
         for execution in executions() {
             let what = format!("{precision:?}, {execution:?}");
-            assert_near(&vectors(&execution), &plain, TOLERANCE, &what);
+            assert_near(&vectors(&execution), &plain, ROUNDED, &what);
         }
     }
 }
 
-#[cfg(feature = "gpu")]
 #[test]
-fn the_default_model_scores_on_a_graphics_card_as_on_the_cpu() {
-    use touchstone::scorer::Scorer;
-
-    // Where the card has no f16, both are f32.
-    for (gpu, most) in [(gpu().in_f32(), 0.002), (gpu(), 0.02)] {
-        let half = gpu.is_half();
-        let scorer = Scorer::load(model::built_in().unwrap(), &Execution::Gpu(gpu)).unwrap();
+fn the_default_model_scores_here_as_where_it_was_packed() {
+    let executions = vec![
+        (Execution::Fused, 0.002),
+        #[cfg(feature = "gpu")]
+        (Execution::Gpu(gpu().in_f32()), 0.002),
+        // In f16 where the card has it.
+        #[cfg(feature = "gpu")]
+        (Execution::Gpu(gpu()), 0.02),
+    ];
+    for (execution, most) in executions {
+        let scorer = Scorer::load(model::built_in().unwrap(), &execution).unwrap();
         let outcome = block_on(scorer.check(&Unpaused)).unwrap();
-        println!("f16 {half}: {outcome:?}");
-        assert!(outcome.worst.unwrap() < most, "{outcome:?}");
+        assert!(outcome.worst.unwrap() < most, "{execution:?}: {outcome:?}");
     }
 }
 

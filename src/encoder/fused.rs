@@ -21,7 +21,7 @@ use super::blockwise::{self, BlockwiseMatrix, Kernel};
 use super::embedding::{EmbeddingTable, NORM, unstack};
 use super::gelu::Gelu;
 use super::post_norm::Plan;
-use super::quant::{BLOCK, Precision, Quantised};
+use super::quant::{Precision, Quantised};
 use super::weights::Weights;
 use crate::error::Result;
 use crate::tokenizer::Window;
@@ -48,7 +48,8 @@ pub(super) struct Fused {
     width: usize,
     heads: usize,
     inner: usize,
-    /// For attention in whole numbers.
+    /// For attention in whole numbers; ARM is as fast in f32.
+    #[cfg(not(target_arch = "aarch64"))]
     kernel: Option<Kernel>,
 }
 
@@ -117,16 +118,18 @@ impl Fused {
             })
         };
         let layers: Vec<Layer> = (0..plan.layers).map(layer).collect::<Result<_>>()?;
-        // Attention is as exact as the products around it.
-        let is_blockwise = |layer: &Layer| matches!(layer.qkv.weight, Weight::Blockwise(..));
-        let kernel = kernel.filter(|_| layers.iter().all(is_blockwise));
         Ok(Self {
             norm: norm(NORM)?,
-            layers,
             width: plan.width,
             heads: plan.heads,
             inner: plan.inner,
-            kernel,
+            // Attention is as exact as the products around it.
+            #[cfg(not(target_arch = "aarch64"))]
+            kernel: kernel.filter(|_| {
+                blockwise::attends(plan.width / plan.heads)
+                    && layers.iter().all(|layer| layer.qkv.is_blockwise())
+            }),
+            layers,
         })
     }
 
@@ -137,7 +140,7 @@ impl Fused {
         else {
             return "f32";
         };
-        match (precision, cfg!(target_feature = "relaxed-simd")) {
+        match (precision, blockwise::IN_PLANES) {
             (Precision::Q4, false) => "q4-i16",
             (Precision::Q4, true) => "q4-i14",
             (_, false) => "q8-i16",
@@ -261,12 +264,11 @@ impl Fused {
     fn attend(&self, qkv: &[f32], window: &Range<usize>, head: usize, context: &mut [f32]) {
         let (stride, size) = (3 * self.width, self.size());
         let part = |part: usize| &qkv[window.start * stride + part * self.width + head * size..];
-        match self.kernel {
-            Some(kernel) if size.is_multiple_of(BLOCK) => {
-                blockwise::attend(kernel, part, stride, size, context);
-            }
-            _ => attend_plain(part, stride, size, context),
+        #[cfg(not(target_arch = "aarch64"))]
+        if let Some(kernel) = self.kernel {
+            return blockwise::attend(kernel, part, stride, size, context);
         }
+        attend_plain(part, stride, size, context);
     }
 
     /// The rows `rows`, `[rows, width]`, of what attention gathered.
@@ -292,7 +294,7 @@ impl Fused {
     }
 }
 
-/// [`blockwise::attend`] in f32, for any `size`.
+/// Attention of one head in f32, for any `size`.
 fn attend_plain<'a>(
     part: impl Fn(usize) -> &'a [f32],
     stride: usize,
@@ -352,6 +354,11 @@ impl Product {
             weight: Weight::Plain(GEMM.with(|gemm| gemm.prepack_b(transposed))),
             bias,
         })
+    }
+
+    #[cfg(not(target_arch = "aarch64"))]
+    fn is_blockwise(&self) -> bool {
+        matches!(self.weight, Weight::Blockwise(..))
     }
 
     /// `output = rows x weight + bias`, added to what `output` holds if `add`.

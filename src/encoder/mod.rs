@@ -152,7 +152,8 @@ impl Encoder {
     }
 
     /// Type of the layers' products: `q4-i16` or `q8-i16` where weights of 4 or 8 bits take rows of 16
-    /// bits, `q4-i14` or `q8-i14` in the wasm file with relaxed SIMD, whose rows are of 14, `f16` on a graphics card that has it, else `f32`.
+    /// bits, `q4-i14` or `q8-i14` where rows are of 14 (ARM, the wasm file with relaxed SIMD), `f16` on
+    /// a graphics card that has it, else `f32`.
     pub fn arithmetic(&self) -> &'static str {
         match &self.layers {
             #[cfg(feature = "cpu")]

@@ -23,6 +23,11 @@ pub fn run_gpu() -> Result<()> {
     timed(gpu)
 }
 
+/// Runs what has instructions of ARM's, on an emulated CPU.
+pub fn run_arm() -> Result<()> {
+    timed(arm)
+}
+
 fn timed(tests: impl FnOnce(&mut Steps) -> Result<()>) -> Result<()> {
     let mut steps = Steps::start();
     let result = tests(&mut steps);
@@ -35,7 +40,7 @@ fn timed(tests: impl FnOnce(&mut Steps) -> Result<()>) -> Result<()> {
 fn everything(steps: &mut Steps, all: bool) -> Result<()> {
     format(steps)?;
     let browsers = browser::ensure(steps)?;
-    tools::wasm_target(steps)?;
+    tools::target(steps, tools::WASM)?;
     lint(steps)?;
     document(steps)?;
     compile(steps)?;
@@ -125,6 +130,35 @@ fn gpu(steps: &mut Steps) -> Result<()> {
         process::run(cargo("test").args(["--features", "gpu", "--test", "encoders"])).context(
             "a test failed; without any Vulkan, Metal or DX12 device install one, such as Mesa's \
              on the CPU (Debian: mesa-vulkan-drivers)",
+        )
+    })
+}
+
+/// The encoders on an emulated ARM CPU, with the default model's golden texts.
+fn arm(steps: &mut Steps) -> Result<()> {
+    for package in [
+        "gcc-aarch64-linux-gnu",
+        "libc6-dev-arm64-cross",
+        "qemu-user",
+    ] {
+        browser::ensure_package(steps, package)?;
+    }
+    tools::target(steps, tools::ARM)?;
+    steps.run("Tests of the encoders on an emulated ARM CPU", 12.0, || {
+        let mut tests = cargo("test");
+        tests.env(
+            "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER",
+            "aarch64-linux-gnu-gcc",
+        );
+        tests.env(
+            "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER",
+            "qemu-aarch64 -L /usr/aarch64-linux-gnu",
+        );
+        tests.args(["--target", tools::ARM, "--no-default-features"]);
+        tests.args(["--features", "cli", "--test", "encoders", "--lib"]);
+        process::run(&mut tests).context(
+            "a test failed; they need a cross compiler and an emulator (Debian: \
+             gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)",
         )
     })
 }

@@ -50,6 +50,7 @@ fn run(command: Command) -> Result<()> {
         Command::Wasm { file, release } => wasm::run(file, release)?,
         Command::Test { all } => check::run(all)?,
         Command::TestGpu => check::run_gpu()?,
+        Command::TestArm => check::run_arm()?,
         Command::TestLabelStudio => label_studio::run()?,
         Command::SetupBrowser => browser::run()?,
         Command::Complete => page::complete()?,

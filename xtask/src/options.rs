@@ -18,6 +18,7 @@ cargo xtask COMMAND
             budgets
   test-gpu  every encoder against its reference on a native GPU, or on Mesa's Vulkan on the CPU,
             which is installed with apt where run as root
+  test-arm  every encoder on an ARM CPU that QEMU emulates, which is installed like that
   test-label-studio
             the companion with a real Label Studio, which is installed among the tools (about 1 GB)
   wasm cpu|cpu-relaxed|webgpu [--release]
@@ -71,6 +72,8 @@ pub enum Command {
     },
     /// The encoders' tests on a native wgpu device.
     TestGpu,
+    /// The encoders' tests on an emulated ARM CPU.
+    TestArm,
     /// Run the test with a real Label Studio.
     TestLabelStudio,
     /// Find or install the browsers of the tests.
@@ -107,6 +110,7 @@ pub fn parse(args: impl Iterator<Item = String>) -> Result<Command, String> {
             all: rest.flag("--all"),
         },
         Some("test-gpu") => Command::TestGpu,
+        Some("test-arm") => Command::TestArm,
         Some("test-label-studio") => Command::TestLabelStudio,
         Some("setup-browser") => Command::SetupBrowser,
         Some("widget") => Command::Widget,

@@ -36,7 +36,7 @@ fn build(steps: &mut Steps, release: bool) -> Result<()> {
 
 /// From nothing to a page with the model and the CPU build.
 pub fn first_page(steps: &mut Steps) -> Result<()> {
-    tools::wasm_target(steps)?;
+    tools::target(steps, tools::WASM)?;
     tools::wasm_bindgen(steps)?;
     model::companion(steps)?;
     cpu_page(steps)

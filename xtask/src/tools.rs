@@ -8,7 +8,10 @@ use anyhow::{Context, Result, bail};
 use crate::step::Steps;
 use crate::{place, process};
 
-const WASM_TARGET: &str = "wasm32-unknown-unknown";
+/// For browsers.
+pub const WASM: &str = "wasm32-unknown-unknown";
+/// For Linux on ARM.
+pub const ARM: &str = "aarch64-unknown-linux-gnu";
 /// 0.22 needs a newer rustc than this package asks for.
 const TRUNK_VERSION: &str = "0.21.14";
 const GECKODRIVER_VERSION: &str = "0.37.1";
@@ -24,19 +27,19 @@ struct Tool {
     minutes: f32,
 }
 
-/// Makes sure that rustc can compile for the browser.
-pub fn wasm_target(steps: &mut Steps) -> Result<()> {
-    if has_wasm_target() {
+/// Makes sure that rustc can compile for a target.
+pub fn target(steps: &mut Steps, target: &str) -> Result<()> {
+    if has_target(target) {
         return Ok(());
     }
     if process::find("rustup").is_none() {
         bail!(
-            "this Rust has no standard library for {WASM_TARGET}, and there is no rustup to add \
+            "this Rust has no standard library for {target}, and there is no rustup to add \
              it. Install Rust from https://rustup.rs, or your distribution's package for that target"
         );
     }
-    steps.run(&format!("Add Rust's {WASM_TARGET} target"), 0.5, || {
-        process::run(process::command("rustup").args(["target", "add", WASM_TARGET]))
+    steps.run(&format!("Add Rust's {target} target"), 0.5, || {
+        process::run(process::command("rustup").args(["target", "add", target]))
     })
 }
 
@@ -79,9 +82,9 @@ pub fn geckodriver(steps: &mut Steps) -> Result<()> {
     ensure(&tool, steps)
 }
 
-fn has_wasm_target() -> bool {
+fn has_target(target: &str) -> bool {
     let mut rustc = process::command("rustc");
-    process::probe(rustc.args(["--print", "target-libdir", "--target", WASM_TARGET]))
+    process::probe(rustc.args(["--print", "target-libdir", "--target", target]))
         .is_some_and(|folder| Path::new(&folder).is_dir())
 }
 

@@ -84,7 +84,7 @@ impl WasmFile {
 /// `cargo xtask wasm`: one file into `dist/`, with its size.
 pub fn run(file: WasmFile, release: bool) -> Result<()> {
     let mut steps = Steps::start();
-    tools::wasm_target(&mut steps)?;
+    tools::target(&mut steps, tools::WASM)?;
     tools::wasm_bindgen(&mut steps)?;
     step(&mut steps, file, release, &place::dist())?;
     if place::dist().join("index.html").is_file() {

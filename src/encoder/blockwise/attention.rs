@@ -5,6 +5,11 @@ use rten_vecmath::Softmax;
 
 use super::{BLOCK, BlockwiseMatrix, Code, Kernel, ROWS, Rows};
 
+/// Whether heads of this width can be attended to in whole numbers.
+pub(in super::super) fn attends(size: usize) -> bool {
+    size.is_multiple_of(BLOCK)
+}
+
 /// What every token of a window gathers from all of them in one head, into `context`,
 /// `[tokens, size]`.
 ///

@@ -4,9 +4,6 @@ use std::arch::wasm32::*;
 
 use super::{BLOCK, Code, LANES, PAIR, RowBlock, Sums, Tile, steps};
 
-#[cfg(target_feature = "relaxed-simd")]
-pub(super) use relaxed::{MOST, QUAD, split, start};
-
 /// Groups of inputs between two jumps: a browser's compiler keeps all sums in registers with fewer than
 /// a whole block's pairs, and loses a third of the speed with one.
 const UNROLLED: usize = 8;
@@ -50,7 +47,7 @@ pub(super) fn add_products<C: Code, const M: usize>(
     }
     for (tile, rows) in tile.iter().zip(rows) {
         #[cfg(target_feature = "relaxed-simd")]
-        let sums = if C::GROUP == QUAD {
+        let sums = if C::GROUP == super::planes::QUAD {
             relaxed::products::<C, M>(tile, rows)
         } else {
             products::<C, M>(tile, rows)
@@ -105,45 +102,21 @@ fn products<C: Code, const M: usize>(tile: &Tile<C>, rows: &RowBlock) -> [[v128;
     sums
 }
 
-/// Relaxed SIMD: four inputs of 4 outputs in an instruction, which multiplies signed bytes with
-/// numbers of 7 bits and which engines may treat alike in that range only.
+/// Relaxed SIMD: four inputs of 4 outputs in an instruction.
 #[cfg(target_feature = "relaxed-simd")]
 mod relaxed {
+    use super::super::planes::{BITS, QUAD};
     use super::*;
 
-    /// Inputs whose products an instruction adds up in one lane.
-    pub(in super::super) const QUAD: usize = 4;
-    /// The largest code of a row.
-    pub(in super::super) const MOST: i16 = 8191;
-    /// Makes codes of rows positive, in 14 bits.
-    const OFFSET: i16 = 1 << 13;
-    /// Bits of a plane.
-    const BITS: u32 = 7;
-
-    /// Turns the codes of a row into two planes of bytes, the high bits of all and the low ones.
-    pub(in super::super) fn split(codes: &mut [i16; BLOCK]) {
-        let (parts, _) = codes.as_chunks::<8>();
-        // SAFETY: each part of the codes is 16 bytes.
-        let parts: [v128; BLOCK / 8] =
-            std::array::from_fn(|part| unsafe { v128_load(parts[part].as_ptr().cast()) });
-        let parts = parts.map(|part| i16x8_add(part, i16x8_splat(OFFSET)));
-        let high = parts.map(|part| u16x8_shr(part, BITS));
-        let low = parts.map(|part| v128_and(part, i16x8_splat((1 << BITS) - 1)));
-        for (pair, place) in [high, low]
-            .as_flattened()
-            .chunks_exact(2)
-            .zip((0..).step_by(8))
-        {
-            let bytes = u8x16_narrow_i16x8(pair[0], pair[1]);
-            // SAFETY: 16 bytes are 8 codes.
-            unsafe { v128_store(codes.as_mut_ptr().add(place).cast(), bytes) };
+    /// One of four quads, for all lanes.
+    #[inline(always)]
+    fn spread(quads: v128, quad: usize) -> v128 {
+        match quad {
+            0 => i32x4_shuffle::<0, 0, 0, 0>(quads, quads),
+            1 => i32x4_shuffle::<1, 1, 1, 1>(quads, quads),
+            2 => i32x4_shuffle::<2, 2, 2, 2>(quads, quads),
+            _ => i32x4_shuffle::<3, 3, 3, 3>(quads, quads),
         }
-    }
-
-    /// What the sums of an output's block begin with, so that the offset of its rows is taken out.
-    pub(in super::super) fn start<C: Code>(weights: &[C; BLOCK]) -> i32 {
-        let sum: i32 = weights.iter().map(|&weight| weight.into()).sum();
-        -(i32::from(OFFSET) >> BITS) * sum
     }
 
     /// See [`super::products`]: first with the high bits of the rows, then with the low ones.
@@ -161,17 +134,22 @@ mod relaxed {
             if plane == 1 {
                 sums = sums.map(|sums| sums.map(|sum| i32x4_shl(sum, BITS)));
             }
-            for (quad, weights) in quads.iter().enumerate() {
-                // SAFETY: half of the weights of a quad are 4 times four bytes.
-                let weights = [0, LANES / 2]
-                    .map(|first| unsafe { v128_load(weights.as_ptr().add(first * QUAD).cast()) });
-                let place = plane * BLOCK + quad * QUAD;
-                for (sums, row) in sums.iter_mut().zip(&rows.codes) {
-                    // SAFETY: the planes of a row are twice as many bytes as codes.
-                    let row =
-                        unsafe { v128_load32_splat(row.as_ptr().cast::<u8>().add(place).cast()) };
-                    for (sum, weights) in sums.iter_mut().zip(weights) {
-                        *sum = i32x4_relaxed_dot_i8x16_i7x16_add(weights, row, *sum);
+            for (part, quads) in quads.chunks_exact(4).enumerate() {
+                let place = plane * BLOCK + part * 4 * QUAD;
+                // SAFETY: the planes of a row are twice as many bytes as codes.
+                let rows: [v128; M] = std::array::from_fn(|row| unsafe {
+                    v128_load(rows.codes[row].as_ptr().cast::<u8>().add(place).cast())
+                });
+                for (quad, weights) in quads.iter().enumerate() {
+                    // SAFETY: half of the weights of a quad are 4 times four bytes.
+                    let weights = [0, LANES / 2].map(|first| unsafe {
+                        v128_load(weights.as_ptr().add(first * QUAD).cast())
+                    });
+                    for (sums, row) in sums.iter_mut().zip(rows) {
+                        let row = spread(row, quad);
+                        for (sum, weights) in sums.iter_mut().zip(weights) {
+                            *sum = i32x4_relaxed_dot_i8x16_i7x16_add(weights, row, *sum);
+                        }
                     }
                 }
             }
