@@ -4,9 +4,9 @@ use std::arch::wasm32::*;
 
 use super::{BLOCK, Code, LANES, PAIR, RowBlock, Sums, Tile, steps};
 
-/// Groups of inputs between two jumps: a browser's compiler keeps all sums in registers with fewer than
-/// a whole block's pairs, and loses a third of the speed with one.
-const UNROLLED: usize = 8;
+/// Pairs of inputs in a loop. A whole block's would be written out, and then a browser's compiler no
+/// longer keeps all sums in registers and loses a third of the speed.
+const LOOPED: usize = 8;
 
 /// See [`super::Kernel::quantise`].
 pub(super) fn quantise(values: &[f32; BLOCK], most: i16, codes: &mut [i16; BLOCK]) -> f32 {
@@ -79,7 +79,7 @@ pub(super) fn add_products<C: Code, const M: usize>(
 fn products<C: Code, const M: usize>(tile: &Tile<C>, rows: &RowBlock) -> [[v128; 2]; M] {
     let mut sums = [[i32x4_splat(0); 2]; M];
     let (pairs, _) = tile.codes.as_chunks::<{ PAIR * LANES }>();
-    for (part, pairs) in pairs.chunks_exact(UNROLLED).enumerate() {
+    for (part, pairs) in pairs.chunks_exact(LOOPED).enumerate() {
         for (pair, weights) in pairs.iter().enumerate() {
             // SAFETY: half of the weights of a pair are 4 times two codes of one or two bytes.
             let weights = [0, LANES / 2].map(|first| unsafe {
@@ -89,7 +89,7 @@ fn products<C: Code, const M: usize>(tile: &Tile<C>, rows: &RowBlock) -> [[v128;
                     _ => v128_load(weights.cast()),
                 }
             });
-            let place = (part * UNROLLED + pair) * PAIR;
+            let place = (part * LOOPED + pair) * PAIR;
             for (sums, row) in sums.iter_mut().zip(&rows.codes) {
                 // SAFETY: a pair of the codes of a row is 4 bytes.
                 let row = unsafe { v128_load32_splat(row.as_ptr().add(place).cast()) };
