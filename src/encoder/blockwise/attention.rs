@@ -87,7 +87,7 @@ fn pack(
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::noise;
+    use super::super::tests::{kernels, noise};
     use super::*;
 
     /// [`attend`] in f64.
@@ -116,7 +116,6 @@ mod tests {
     /// On lengths with and without remainders, for attention that is flat and that is peaked.
     #[test]
     fn attention_is_that_of_real_numbers() {
-        let kernel = Kernel::detect().unwrap_or(Kernel::Plain);
         for (tokens, size, peak) in [
             (1, 32, 1.0),
             (2, 64, 1.0),
@@ -138,22 +137,19 @@ mod tests {
                     }
                 })
                 .collect();
-            let mut context = vec![f32::NAN; tokens * size];
-            attend(
-                kernel,
-                |part| &qkv[part * size..],
-                3 * size,
-                size,
-                &mut context,
-            );
             let expected = exactly(&qkv, tokens, size);
-            for (found, expected) in context.iter().zip(&expected) {
-                let error = (f64::from(*found) - expected).abs();
-                // A logit of 60 is within 0.004.
-                assert!(
-                    error < 3e-4 * f64::from(peak),
-                    "{found} {expected}: {tokens} x {size} {peak}"
-                );
+            for kernel in kernels() {
+                let mut context = vec![f32::NAN; tokens * size];
+                let part = |part| &qkv[part * size..];
+                attend(kernel, part, 3 * size, size, &mut context);
+                for (found, expected) in context.iter().zip(&expected) {
+                    let error = (f64::from(*found) - expected).abs();
+                    // A logit of 60 is within 0.004.
+                    assert!(
+                        error < 3e-4 * f64::from(peak),
+                        "{kernel:?}: {found} {expected}: {tokens} x {size} {peak}"
+                    );
+                }
             }
         }
     }

@@ -113,6 +113,9 @@ pub(super) enum Kernel {
     /// VNNI without AVX-512.
     #[cfg(target_arch = "x86_64")]
     AvxVnni,
+    /// The kernel of [`Self::AvxVnni`] on CPUs with AVX-512.
+    #[cfg(all(test, target_arch = "x86_64"))]
+    Avx512Vl,
     /// ARM's dot product of bytes.
     #[cfg(target_arch = "aarch64")]
     Sdot,
@@ -152,6 +155,9 @@ impl Kernel {
             // SAFETY: `detect` has found the instructions.
             #[cfg(target_arch = "x86_64")]
             Self::Avx512Vnni | Self::AvxVnni => unsafe { x86::quantise(values, most, codes) },
+            // SAFETY: as above.
+            #[cfg(all(test, target_arch = "x86_64"))]
+            Self::Avx512Vl => unsafe { x86::quantise(values, most, codes) },
             #[cfg(target_arch = "aarch64")]
             Self::Sdot => aarch64::quantise(values, most, codes),
             #[cfg(target_arch = "wasm32")]
@@ -175,6 +181,9 @@ impl Kernel {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Self::AvxVnni => unsafe { x86::add_products_256::<C, M>(tile, rows, sums) },
+            // SAFETY: as above.
+            #[cfg(all(test, target_arch = "x86_64"))]
+            Self::Avx512Vl => unsafe { x86::add_products_256_vl::<C, M>(tile, rows, sums) },
             // SAFETY: as above.
             #[cfg(target_arch = "aarch64")]
             Self::Sdot => unsafe { aarch64::add_products::<C, M>(tile, rows, sums) },
@@ -406,6 +415,20 @@ mod tests {
         }
     }
 
+    /// The kernels that run on this machine.
+    pub(super) fn kernels() -> impl Iterator<Item = Kernel> {
+        let kernels = [
+            #[cfg(target_arch = "x86_64")]
+            is_x86_feature_detected!("avxvnni").then_some(Kernel::AvxVnni),
+            #[cfg(target_arch = "x86_64")]
+            (is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512vl"))
+                .then_some(Kernel::Avx512Vl),
+            Kernel::detect(),
+            Some(Kernel::Plain),
+        ];
+        kernels.into_iter().flatten()
+    }
+
     fn weights(
         precision: Precision,
         outputs: usize,
@@ -436,9 +459,6 @@ mod tests {
     /// Every kernel gives what the plain one gives, on shapes with and without remainders.
     #[test]
     fn kernels_agree_with_the_plain_one() {
-        let Some(kernel) = Kernel::detect() else {
-            return;
-        };
         for (rows, outputs, inputs) in [
             (1, 8, 32),
             (2, 5, 64),
@@ -455,16 +475,16 @@ mod tests {
             ];
             let mut next = noise(7);
             let rows: Vec<f32> = (0..rows * inputs).map(|_| 4.0 * next() - 2.0).collect();
-            let (found, expected) = (
-                product(&parts, &rows, kernel),
-                product(&parts, &rows, Kernel::Plain),
-            );
-            assert_eq!(found.len(), expected.len());
-            for (found, expected) in found.iter().zip(&expected) {
-                assert!(
-                    (found - expected).abs() < 1e-5 * (1.0 + expected.abs()),
-                    "{found} {expected}"
-                );
+            let expected = product(&parts, &rows, Kernel::Plain);
+            for kernel in kernels() {
+                let found = product(&parts, &rows, kernel);
+                assert_eq!(found.len(), expected.len());
+                for (found, expected) in found.iter().zip(&expected) {
+                    assert!(
+                        (found - expected).abs() < 1e-5 * (1.0 + expected.abs()),
+                        "{kernel:?}: {found} {expected}"
+                    );
+                }
             }
         }
     }
@@ -472,7 +492,6 @@ mod tests {
     /// The largest sums there can be, zeros, and values that are almost nothing.
     #[test]
     fn extremes_do_not_overflow() {
-        let kernel = Kernel::detect().unwrap_or(Kernel::Plain);
         let rows = [[1.0; 32], [-1.0; 32], [0.0; 32], [1e-30; 32]].concat();
         for (precision, code, weight) in [
             (Precision::Q4, 0x00, -8.0),
@@ -482,9 +501,10 @@ mod tests {
             (Precision::Q8, 0x7F, 127.0),
         ] {
             let parts = [weights(precision, 8, 32, || code)];
-            let found = product(&parts, &rows, kernel);
-            let expected = product(&parts, &rows, Kernel::Plain);
-            assert_eq!(found, expected);
+            let found = product(&parts, &rows, Kernel::Plain);
+            for kernel in kernels() {
+                assert_eq!(product(&parts, &rows, kernel), found, "{kernel:?}");
+            }
             let exact = 32.0 * weight * parts[0].scales[0].to_f32();
             let error = 1e-5 * exact.abs();
             assert!((found[0] - exact).abs() <= error, "{} {exact}", found[0]);
@@ -500,7 +520,7 @@ mod tests {
         let parts = [weights(Precision::Q4, 64, 384, || (next() * 256.0) as u8)];
         let mut next = noise(5);
         let rows: Vec<f32> = (0..384).map(|_| next() - 0.5).collect();
-        let found = product(&parts, &rows, Kernel::detect().unwrap_or(Kernel::Plain));
+        let found = product(&parts, &rows, Kernel::Plain);
         let weights = parts[0].dequantise();
         for (found, weights) in found.iter().zip(weights.chunks_exact(384)) {
             let products = weights.iter().zip(&rows);

@@ -79,45 +79,61 @@ pub(super) fn add_products_512<C: Code, const M: usize>(
     }
 }
 
-/// See [`super::Kernel::add_products`].
-#[target_feature(enable = "avx2,fma,avxvnni")]
-pub(super) fn add_products_256<C: Code, const M: usize>(
-    tile: &[Tile<C>],
-    rows: &[RowBlock],
-    sums: &mut Sums,
-) {
-    for first in [0, LANES / 2] {
-        let mut totals = [_mm256_setzero_ps(); M];
-        for (total, sums) in totals.iter_mut().zip(sums.rows()) {
-            // SAFETY: half of the sums are 8.
-            *total = unsafe { _mm256_loadu_ps(sums[first..].as_ptr()) };
-        }
-        for (tile, rows) in tile.iter().zip(rows) {
-            let mut sums = [_mm256_setzero_si256(); M];
-            for (pair, weights) in tile.codes.chunks_exact(PAIR * LANES).enumerate() {
-                let weights = weights[first * PAIR..].as_ptr();
-                // SAFETY: half of the weights of a pair are 8 times two codes of one or of two bytes.
-                let weights = unsafe {
-                    match size_of::<C>() {
-                        1 => _mm256_cvtepi8_epi16(_mm_loadu_si128(weights.cast())),
-                        _ => _mm256_loadu_si256(weights.cast()),
+/// The same with vectors of 8 outputs.
+macro_rules! add_products_256 {
+    ($(#[$attribute:meta])* $name:ident, $dot:ident) => {
+        /// See [`super::Kernel::add_products`].
+        $(#[$attribute])*
+        pub(super) fn $name<C: Code, const M: usize>(
+            tile: &[Tile<C>],
+            rows: &[RowBlock],
+            sums: &mut Sums,
+        ) {
+            for first in [0, LANES / 2] {
+                let mut totals = [_mm256_setzero_ps(); M];
+                for (total, sums) in totals.iter_mut().zip(sums.rows()) {
+                    // SAFETY: half of the sums are 8.
+                    *total = unsafe { _mm256_loadu_ps(sums[first..].as_ptr()) };
+                }
+                for (tile, rows) in tile.iter().zip(rows) {
+                    let mut sums = [_mm256_setzero_si256(); M];
+                    for (pair, weights) in tile.codes.chunks_exact(PAIR * LANES).enumerate() {
+                        let weights = weights[first * PAIR..].as_ptr();
+                        // SAFETY: half of the weights of a pair are 8 times two codes of one or of two bytes.
+                        let weights = unsafe {
+                            match size_of::<C>() {
+                                1 => _mm256_cvtepi8_epi16(_mm_loadu_si128(weights.cast())),
+                                _ => _mm256_loadu_si256(weights.cast()),
+                            }
+                        };
+                        for (sum, row) in sums.iter_mut().zip(&rows.codes) {
+                            let row = _mm256_set1_epi32(joined(row, pair));
+                            *sum = $dot(*sum, weights, row);
+                        }
                     }
-                };
-                for (sum, row) in sums.iter_mut().zip(&rows.codes) {
-                    let row = _mm256_set1_epi32(joined(row, pair));
-                    *sum = _mm256_dpwssd_avx_epi32(*sum, weights, row);
+                    // SAFETY: half of a tile has 8 scales.
+                    let scales = unsafe { _mm256_loadu_ps(tile.scales[first..].as_ptr()) };
+                    for ((total, sum), scale) in totals.iter_mut().zip(sums).zip(rows.scales) {
+                        let scales = _mm256_mul_ps(scales, _mm256_set1_ps(scale));
+                        *total = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scales, *total);
+                    }
+                }
+                for (sums, total) in sums.rows().zip(totals) {
+                    // SAFETY: half of the sums are 8.
+                    unsafe { _mm256_storeu_ps(sums[first..].as_mut_ptr(), total) };
                 }
             }
-            // SAFETY: half of a tile has 8 scales.
-            let scales = unsafe { _mm256_loadu_ps(tile.scales[first..].as_ptr()) };
-            for ((total, sum), scale) in totals.iter_mut().zip(sums).zip(rows.scales) {
-                let scales = _mm256_mul_ps(scales, _mm256_set1_ps(scale));
-                *total = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scales, *total);
-            }
         }
-        for (sums, total) in sums.rows().zip(totals) {
-            // SAFETY: half of the sums are 8.
-            unsafe { _mm256_storeu_ps(sums[first..].as_mut_ptr(), total) };
-        }
-    }
+    };
+}
+
+add_products_256! {
+    #[target_feature(enable = "avx2,fma,avxvnni")]
+    add_products_256, _mm256_dpwssd_avx_epi32
+}
+// CPUs with AVX-512 may lack AVX-VNNI, but have the instruction in another form.
+#[cfg(test)]
+add_products_256! {
+    #[target_feature(enable = "avx2,fma,avx512vnni,avx512vl")]
+    add_products_256_vl, _mm256_dpwssd_epi32
 }
