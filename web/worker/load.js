@@ -86,16 +86,16 @@ async function attempt(build, choice, work) {
 
 /**
  * @param {Build} failed
- * @param {Choice} choice
+ * @param {Choice & { notice?: object | null }} choice
  * @param {unknown} error
  */
-function instead(failed, { adapter }, error) {
+function instead(failed, { adapter, notice: earlier = null }, error) {
   const backend = failed === "cpu" ? "webgpu" : "cpu";
   const { kind, message } = describe(error);
   const what = kind === "network" ? "not-loaded" : kind === "check" ? "failed-check" : "not-started";
   const detail = /** @type {any} */ (error).detail ?? message.replace(/\.$/, "");
   const why = reason(what, { failed: NAMES[failed], name: NAMES[backend], detail });
-  const notice = what === "failed-check" ? why : null;
+  const notice = what === "failed-check" ? why : earlier;
   return { backend, why, adapter, open: false, plain: failed === "cpu-relaxed", last: true, notice };
 }
 
